@@ -1,0 +1,222 @@
+//! Whom a broadcast is for.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use crate::app::args::ToArgs;
+use crate::app::cx::Io;
+use crate::{Fanout, Flags, NamespaceId, Recipients, SocketId};
+
+/// A choice of recipients. A value: reusable, and its flags cannot leak into another emit.
+#[must_use = "nothing is sent until `.emit(..)`"]
+#[derive(Clone)]
+pub struct Audience<'a, S = ()> {
+    io: Io<'a, S>,
+    /// `None`: there is no such namespace, hence nobody.
+    namespace: Option<NamespaceId>,
+    rooms: Rooms,
+    except: Rooms,
+    except_socket: Option<SocketId>,
+    flags: Flags,
+}
+
+type Rooms = SmallVec<[Box<str>; 1]>;
+
+impl<'a, S: Send + 'static> Audience<'a, S> {
+    pub(super) fn new(
+        io: Io<'a, S>,
+        namespace: Option<NamespaceId>,
+        except_socket: Option<SocketId>,
+        flags: Flags,
+    ) -> Self {
+        let (rooms, except) = (Rooms::new(), Rooms::new());
+        Self { io, namespace, rooms, except, except_socket, flags }
+    }
+
+    /// Only those in these rooms, or in rooms that were named before.
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        rooms.each(&mut |room| self.rooms.push(room.into()));
+        self
+    }
+
+    /// The same as [`to`](Self::to).
+    pub fn in_(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
+    }
+
+    /// Not those in these rooms.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        rooms.each(&mut |room| self.except.push(room.into()));
+        self
+    }
+
+    /// Only to those whose transport can take it at this instant.
+    pub fn volatile(mut self) -> Self {
+        self.flags.volatile = true;
+        self
+    }
+
+    /// Only to those on this server.
+    pub fn local(mut self) -> Self {
+        self.flags.local = true;
+        self
+    }
+
+    /// Whether it is worth compressing.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
+        self
+    }
+
+    /// Sends an event to each of them.
+    pub fn emit(&self, event: &str, args: impl ToArgs) -> Fanout {
+        let Some(args) = self.io.encode(event, args) else { return Fanout::default() };
+        let Some(to) = self.recipients() else { return Fanout::default() };
+        self.io.door.core().broadcast(to, event, &args, self.flags)
+    }
+
+    /// The event `message`.
+    pub fn send(&self, args: impl ToArgs) -> Fanout {
+        self.emit("message", args)
+    }
+
+    /// Who they are: a list taken now, so that members may change while it is walked.
+    pub fn sockets(&self) -> Vec<SocketId> {
+        self.recipients().map(|to| self.io.door.core().server.sockets(to)).unwrap_or_default()
+    }
+
+    /// All rooms of the namespace with the number of their members, the oldest first.
+    pub fn rooms(&self) -> Vec<(Box<str>, u32)> {
+        let namespace = self.namespace;
+        namespace.map(|id| self.io.door.core().server.namespace_rooms(id)).unwrap_or_default()
+    }
+
+    /// Each of them joins these rooms.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        self.each_room(rooms, |id, room| self.io.door.core().join(id, room));
+    }
+
+    /// Each of them leaves these rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        self.each_room(rooms, |id, room| self.io.door.core().leave(id, room));
+    }
+
+    /// Takes each of them out of the namespace; their sessions stay.
+    pub fn disconnect(&self) {
+        for id in self.sockets() {
+            self.io.door.core().disconnect(id);
+        }
+    }
+
+    /// Ends the sessions of them all.
+    pub fn disconnect_session(&self) {
+        for id in self.sockets() {
+            self.io.door.core().disconnect_session(id);
+        }
+    }
+
+    fn recipients(&self) -> Option<Recipients<'_>> {
+        let (namespace, except_socket) = (self.namespace?, self.except_socket);
+        Some(Recipients { namespace, rooms: &self.rooms, except: &self.except, except_socket })
+    }
+
+    fn each_room(&self, rooms: impl IntoRooms, mut f: impl FnMut(SocketId, &str)) {
+        let mut names = Rooms::new();
+        rooms.each(&mut |room| names.push(room.into()));
+        for id in self.sockets() {
+            for room in &names {
+                f(id, room);
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for Audience<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { io: _, namespace, rooms, except, except_socket, flags } = self;
+        let mut out = f.debug_struct("Audience");
+        out.field("namespace", namespace).field("rooms", rooms).field("except", except);
+        out.field("except_socket", except_socket).field("flags", flags).finish()
+    }
+}
+
+/// Room names: `"a"`, `["a", "b"]`, `&list`, or a [`SocketId`], as everyone is in the room of their
+/// own id.
+pub trait IntoRooms {
+    #[doc(hidden)]
+    fn each(self, f: &mut dyn FnMut(&str));
+}
+
+impl IntoRooms for &str {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(self);
+    }
+}
+
+impl IntoRooms for &&str {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(self);
+    }
+}
+
+impl IntoRooms for String {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(&self);
+    }
+}
+
+impl IntoRooms for &String {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(self);
+    }
+}
+
+impl IntoRooms for &Box<str> {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(self);
+    }
+}
+
+impl IntoRooms for SocketId {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(&self.to_string());
+    }
+}
+
+impl IntoRooms for &SocketId {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(&self.to_string());
+    }
+}
+
+impl<T: IntoRooms, const N: usize> IntoRooms for [T; N] {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        for rooms in self {
+            rooms.each(f);
+        }
+    }
+}
+
+impl<'r, T> IntoRooms for &'r [T]
+where
+    &'r T: IntoRooms,
+{
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        for rooms in self {
+            rooms.each(f);
+        }
+    }
+}
+
+impl<'r, T> IntoRooms for &'r Vec<T>
+where
+    &'r T: IntoRooms,
+{
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        self.as_slice().each(f);
+    }
+}

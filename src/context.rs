@@ -1,0 +1,123 @@
+//! What every layer is handed: the time, the turn, the configuration, and the queues that lead out.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::config::{Config, Cors};
+use crate::connection::Connections;
+use crate::egress::Pool;
+use crate::event::Event;
+use crate::id::ConnId;
+use crate::output::Output;
+use crate::rng::Rng;
+use crate::stats::Stats;
+use crate::time::Instant;
+use crate::timer::Timers;
+
+/// See the module.
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    /// Shared with answers under way.
+    pub(crate) cors: Option<Arc<Cors>>,
+    pub(crate) now: Instant,
+    /// The wall time of the first `now`, in milliseconds since 1970, and that `now`.
+    pub(crate) epoch: (u64, Instant),
+    pub(crate) turns: Turns,
+    pub(crate) stats: Stats,
+    pub(crate) timers: Timers,
+    pub(crate) rng: Rng,
+    pub(crate) pool: Pool,
+    pub(crate) conns: Connections,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) events: VecDeque<(u64, Event)>,
+    /// Connections whose held-back bytes may be looked at again.
+    pub(crate) resumable: Vec<ConnId>,
+    pub(crate) shutting_down: bool,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, seed: [u8; 32], now: Instant, unix_ms: u64) -> Self {
+        Self {
+            cors: config.cors.clone().map(Arc::new),
+            config,
+            now,
+            epoch: (unix_ms, now),
+            turns: Turns::default(),
+            stats: Stats::default(),
+            timers: Timers::default(),
+            rng: Rng::new(seed),
+            pool: Pool::default(),
+            conns: Connections::default(),
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            resumable: Vec::new(),
+            shutting_down: false,
+        }
+    }
+
+    /// Time never goes back.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// For the application, in the current turn.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push_back((self.turns.current, event));
+    }
+
+    pub(crate) fn unix_ms(&self) -> u64 {
+        let (unix_ms, then) = self.epoch;
+        unix_ms + self.now.saturating_since(then).as_millis() as u64
+    }
+}
+
+/// The numbers of turns: what one cause brings about, and everything done in answer to it.
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// The turn that what is done now belongs to.
+    pub(crate) current: u64,
+    last: u64,
+    drain: Drain,
+}
+
+/// How far the drain of a bare server has come: commands after one that polled no event are work
+/// from outside, a turn of their own.
+#[derive(Default, PartialEq, Eq)]
+enum Drain {
+    #[default]
+    Idle,
+    Polled,
+    Empty,
+}
+
+impl Turns {
+    /// A new cause: an input, a deadline, or work from outside.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.last += 1;
+        self.current = self.last;
+        self.drain = Drain::Polled;
+        self.current
+    }
+
+    /// An event was polled: commands belong to its turn.
+    pub(crate) fn polled(&mut self, turn: u64) {
+        self.current = turn;
+        self.drain = Drain::Polled;
+    }
+
+    /// Outputs were polled to the end.
+    pub(crate) fn drained(&mut self) {
+        self.drain = match self.drain {
+            Drain::Polled => Drain::Idle,
+            Drain::Idle | Drain::Empty => Drain::Empty,
+        };
+    }
+
+    /// A command is given.
+    pub(crate) fn command(&mut self) {
+        if self.drain == Drain::Empty {
+            self.begin();
+        }
+    }
+}
