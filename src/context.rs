@@ -73,51 +73,87 @@ impl Context {
 }
 
 /// The numbers of turns: what one cause brings about, and everything done in answer to it.
+///
+/// What the core does itself belongs to the turn of its cause. A command belongs to the turn of the
+/// last event that was polled, until the next drain; after a drain that polled no event it is work
+/// from outside, a turn of its own.
 #[derive(Default)]
 pub(crate) struct Turns {
     /// The turn that what is done now belongs to.
     pub(crate) current: u64,
     last: u64,
-    drain: Drain,
-}
-
-/// How far the drain of a bare server has come: commands after one that polled no event are work
-/// from outside, a turn of their own.
-#[derive(Default, PartialEq, Eq)]
-enum Drain {
-    #[default]
-    Idle,
-    Polled,
-    Empty,
+    /// The turn of commands.
+    commands: u64,
+    /// An event was polled in this drain.
+    polled: bool,
+    /// The last drain polled none.
+    quiet: bool,
 }
 
 impl Turns {
-    /// A new cause: an input, a deadline, or work from outside.
-    pub(crate) fn begin(&mut self) -> u64 {
+    /// A new cause: an input that counts as one, or a deadline.
+    pub(crate) fn begin(&mut self) {
         self.last += 1;
         self.current = self.last;
-        self.drain = Drain::Polled;
-        self.current
+    }
+
+    /// What the cause brought about inside is done.
+    pub(crate) fn end(&mut self) {
+        self.current = self.commands;
+    }
+
+    /// Work from outside: commands, until the next event is polled.
+    pub(crate) fn open(&mut self) {
+        self.begin();
+        self.commands = self.current;
+        self.quiet = false;
     }
 
     /// An event was polled: commands belong to its turn.
     pub(crate) fn polled(&mut self, turn: u64) {
+        self.commands = turn;
         self.current = turn;
-        self.drain = Drain::Polled;
+        self.polled = true;
+        self.quiet = false;
     }
 
     /// Outputs were polled to the end.
     pub(crate) fn drained(&mut self) {
-        self.drain = match self.drain {
-            Drain::Polled => Drain::Idle,
-            Drain::Idle | Drain::Empty => Drain::Empty,
-        };
+        self.quiet = !core::mem::take(&mut self.polled);
     }
 
     /// A command is given.
     pub(crate) fn command(&mut self) {
-        if self.drain == Drain::Empty {
-            self.begin();
+        if self.quiet {
+            self.open();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_belong_to_the_last_event_polled_until_a_drain_polls_none() {
+        let mut turns = Turns::default();
+        turns.begin();
+        turns.end();
+        turns.begin();
+        turns.end();
+        turns.polled(1);
+        turns.command();
+        assert_eq!(turns.current, 1);
+        turns.polled(2);
+        turns.drained();
+        turns.command();
+        assert_eq!(turns.current, 2, "still in answer to the last event");
+        turns.drained();
+        turns.command();
+        turns.command();
+        assert_eq!(turns.current, 3, "work from outside, one turn");
+        turns.drained();
+        turns.command();
+        assert_eq!(turns.current, 4);
     }
 }

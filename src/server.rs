@@ -185,6 +185,7 @@ impl Server {
             Input::Writable { conn } => self.cx.writable(conn),
         }
         self.settle();
+        self.cx.turns.end();
     }
 
     /// Fires one expired deadline; false if none was due. Work as for `handle`.
@@ -195,6 +196,7 @@ impl Server {
         self.cx.turns.begin();
         self.expired(at, due);
         self.settle();
+        self.cx.turns.end();
         true
     }
 
@@ -238,7 +240,7 @@ impl Server {
     /// proportion to all of them.
     pub fn shutdown(&mut self, now: Instant, linger: Duration) {
         self.cx.advance(now);
-        self.cx.turns.begin();
+        self.cx.turns.open();
         if core::mem::replace(&mut self.cx.shutting_down, true) {
             return;
         }
@@ -261,10 +263,10 @@ impl Server {
     }
 
     /// Work from outside begins: a turn.
-    pub(crate) fn begin(&mut self, now: Instant) -> u64 {
+    pub(crate) fn begin(&mut self, now: Instant) {
         self.cx.advance(now);
         self.sockets.release_all(&mut self.cx);
-        self.cx.turns.begin()
+        self.cx.turns.open();
     }
 }
 

@@ -319,10 +319,14 @@ impl SocketIo {
         self.client(session).is_some_and(|client| client.left.contains(&namespace))
     }
 
-    /// The socket of a session in a namespace, in whatever state.
+    /// The socket of a session in a namespace. One that is leaving is no longer it: its client
+    /// may join anew in the same read.
     fn member(&self, session: SessionId, namespace: NamespaceId) -> Option<u32> {
-        let sockets = &self.client(session)?.sockets;
-        sockets.iter().copied().find(|&index| self.sockets[index as usize].namespace == namespace)
+        let is_it = |&index: &u32| {
+            let socket = &self.sockets[index as usize];
+            socket.namespace == namespace && !matches!(socket.state, State::Leaving(_))
+        };
+        self.client(session)?.sockets.iter().copied().find(is_it)
     }
 
     fn index(&self, id: SocketId) -> Option<u32> {
