@@ -1,12 +1,12 @@
-//! The rules of the handlers, over real bytes. `Wire` holds websocket clients in memory, with a
-//! codec of its own; what comes out is sorted by client, and ids are `s1`, `s2` in their order.
+//! The rules of the handlers, over real bytes.
+
+mod wire;
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -14,164 +14,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::*;
-
-struct Wire<S: Send + 'static = ()> {
-    node: Node<S>,
-    now: u64,
-    clients: BTreeMap<u32, Client>,
-    ids: Vec<String>,
-}
-
-struct Client {
-    conn: ConnId,
-    received: Vec<u8>,
-    upgraded: bool,
-}
-
-impl<S: Send + 'static> Wire<S> {
-    fn new(app: App<S>) -> Self {
-        Self::with(Config::default(), app)
-    }
-
-    fn with(config: Config, app: App<S>) -> Self {
-        let node = Node::new(config, app, [7; 32], Instant::ZERO, 0).unwrap();
-        Self { node, now: 0, clients: BTreeMap::new(), ids: Vec::new() }
-    }
-
-    fn at(&self) -> Instant {
-        Instant::from_micros(self.now)
-    }
-
-    /// One packet in one read; opens the client's session if it has none.
-    fn send(&mut self, client: u32, packet: &str) -> Vec<String> {
-        self.send_all(client, &[packet])
-    }
-
-    /// Several packets in one read.
-    fn send_all(&mut self, client: u32, packets: &[&str]) -> Vec<String> {
-        let frames = packets.iter().flat_map(|text| frame(1, format!("4{text}").as_bytes()));
-        self.feed(client, frames.collect())
-    }
-
-    fn feed(&mut self, client: u32, bytes: Vec<u8>) -> Vec<String> {
-        self.data(client, bytes);
-        self.out()
-    }
-
-    fn data(&mut self, client: u32, mut bytes: Vec<u8>) {
-        let conn = self.open(client);
-        self.node.handle(self.at(), Input::Data { conn, bytes: &mut bytes });
-    }
-
-    fn open(&mut self, client: u32) -> ConnId {
-        if let Some(client) = self.clients.get(&client) {
-            return client.conn;
-        }
-        let peer = SocketAddr::from(([127, 0, 0, 1], 4000)).into();
-        let conn = self.node.accept(self.at(), peer).unwrap();
-        self.clients.insert(client, Client { conn, received: Vec::new(), upgraded: false });
-        let path = self.node.server().config().path.trim_end_matches('/').to_string();
-        let mut head = format!(
-            "GET {path}/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        .into_bytes();
-        self.node.handle(self.at(), Input::Data { conn, bytes: &mut head });
-        let out = self.out();
-        assert!(out.is_empty(), "{out:?}");
-        assert!(self.clients[&client].upgraded, "the handshake was answered with 101");
-        conn
-    }
-
-    fn lose(&mut self, client: u32) {
-        let conn = self.clients.remove(&client).unwrap().conn;
-        self.node.handle(self.at(), Input::Lost { conn });
-    }
-
-    /// Writes all that waits, as a driver whose kernel takes everything.
-    fn out(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        while let Some(output) = self.node.poll_output() {
-            let Output::Flush(conn) = output else { continue };
-            let bytes: Vec<u8> = self.node.egress(conn).flatten().copied().collect();
-            let sent = Input::Sent { conn, bytes: bytes.len(), refused: false };
-            self.node.handle(self.at(), sent);
-            let client = self.clients.iter_mut().find(|(_, client)| client.conn == conn);
-            let Some((&number, client)) = client else { continue };
-            client.received.extend(bytes);
-            while let Some(text) = client.next() {
-                if let Some(id) = text.split("{\"sid\":\"").nth(1) {
-                    self.ids.push(id[..SocketId::CHARS].to_string());
-                }
-                lines.push((number, text));
-            }
-        }
-        lines.sort_by_key(|&(number, _)| number);
-        lines.iter().map(|(number, text)| self.named(&format!("{number}<{text}"))).collect()
-    }
-
-    /// With short names for ids.
-    fn named(&self, text: &str) -> String {
-        let names = self.ids.iter().zip(1..);
-        names.fold(text.to_string(), |text, (id, n)| text.replace(&**id, &format!("s{n}")))
-    }
-
-    fn id(&self, n: usize) -> SocketId {
-        SocketId::parse(&self.ids[n - 1]).unwrap()
-    }
-
-    /// Sleeps exactly until each deadline, as a faithful driver does.
-    fn sleep(&mut self, ms: u64) -> Vec<String> {
-        let end = self.now + ms * 1000;
-        let mut lines = self.out();
-        while let Some((at, _)) = self.node.poll_timeout().filter(|(at, _)| at.as_micros() <= end) {
-            self.now = self.now.max(at.as_micros());
-            self.node.handle_timeout(self.at());
-            lines.extend(self.out());
-        }
-        self.now = end;
-        lines
-    }
-}
-
-impl Client {
-    /// The next packet of Socket.IO, without the engine's `4`.
-    fn next(&mut self) -> Option<String> {
-        if !self.upgraded {
-            let end = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-            assert!(self.received.starts_with(b"HTTP/1.1 101 "), "{:?}", self.received);
-            self.received.drain(..end + 4);
-            self.upgraded = true;
-        }
-        loop {
-            let (head, short) = (*self.received.first()?, *self.received.get(1)?);
-            let (start, length) = match short {
-                126 => {
-                    (4, usize::from(u16::from_be_bytes(self.received.get(2..4)?.try_into().ok()?)))
-                }
-                127 => panic!("no test sends as much"),
-                length => (2, usize::from(length)),
-            };
-            let body = self.received.get(start..start + length)?.to_vec();
-            self.received.drain(..start + length);
-            match (head & 15, body.split_first()) {
-                (1, Some((b'4', text))) => return Some(String::from_utf8(text.to_vec()).unwrap()),
-                (2, _) => return Some(format!("bytes {}", String::from_utf8_lossy(&body))),
-                _ => {} // open, ping, close
-            }
-        }
-    }
-}
-
-/// A frame of a client, masked with zeros.
-fn frame(opcode: u8, body: &[u8]) -> Vec<u8> {
-    let length = match u8::try_from(body.len()) {
-        Ok(length) if length < 126 => vec![0x80 | length],
-        _ => [&[0xfe][..], &u16::try_from(body.len()).unwrap().to_be_bytes()].concat(),
-    };
-    [&[0x80 | opcode][..], &length, &[0; 4], body].concat()
-}
+use wire::{Wire, frame};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -798,4 +641,17 @@ fn a_configuration_that_silences_handlers_is_refused() {
     let mut app = App::new();
     app.engine().on_message(|_cx, _| {});
     assert!(Node::new(Config::default(), app, [0; 32], Instant::ZERO, 0).is_err());
+}
+
+/// `disconnect()` and `connect()` in a row leave a client in one read.
+#[test]
+fn a_client_may_leave_and_join_again_in_one_read() {
+    let mut app = App::with_state(Vec::<String>::new());
+    app.of("/")
+        .on_connect(|cx| cx.state.push("on".into()))
+        .on_disconnecting(|cx, why| cx.state.push(why.to_string()));
+    let mut wire = Wire::new(app);
+    wire.send(1, "0");
+    assert_eq!(wire.send_all(1, &["1", "0"]), ["1<0{\"sid\":\"s2\"}"]);
+    assert_eq!(wire.node.state(), &["on", "client namespace disconnect", "on"]);
 }
