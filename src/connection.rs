@@ -381,9 +381,12 @@ impl Context {
         let Some(connection) = self.conns.find_mut(conn) else { return };
         let resume = core::mem::take(&mut connection.paused);
         let Stage::Http(http) = core::mem::replace(&mut connection.stage, next) else { return };
+        // What is still on its way is counted no longer: it is out, or it is lost, within `linger`.
+        self.uncharged.extend(http.charges.iter().map(|charge| (charge.session, charge.bytes)));
         for exchange in http.exchanges {
-            if let Some((mut stash, _)) = exchange.stash {
+            if let Some((mut stash, charge)) = exchange.stash {
                 stash.clear(&mut self.pool);
+                self.uncharged.extend(charge);
             }
         }
         // A paused connection would never show its end.
@@ -679,14 +682,5 @@ impl Context {
             connection.flush = Flush::Owed;
             self.outputs.push_back(Output::Flush(conn));
         }
-    }
-
-    /// Bytes of poll answers that will never be sent, when a connection goes.
-    pub(crate) fn charges(&self, conn: ConnId) -> SmallVec<[(SessionId, u32); 2]> {
-        let Some(Stage::Http(http)) = self.conns.find(conn).map(|conn| &conn.stage) else {
-            return SmallVec::new();
-        };
-        let stashed = http.exchanges.iter().filter_map(|e| e.stash.as_ref()?.1);
-        http.charges.iter().map(|c| (c.session, c.bytes)).chain(stashed).collect()
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{Config, Cors};
 use crate::connection::Connections;
 use crate::egress::Pool;
 use crate::event::Event;
-use crate::id::ConnId;
+use crate::id::{ConnId, SessionId};
 use crate::output::Output;
 use crate::rng::Rng;
 use crate::stats::Stats;
@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) events: VecDeque<(u64, Event)>,
     /// Connections whose held-back bytes may be looked at again.
     pub(crate) resumable: Vec<ConnId>,
+    /// Bytes of poll answers on connections that have left HTTP, by session.
+    pub(crate) uncharged: Vec<(SessionId, u32)>,
     pub(crate) shutting_down: bool,
 }
 
@@ -52,6 +54,7 @@ impl Context {
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             resumable: Vec::new(),
+            uncharged: Vec::new(),
             shutting_down: false,
         }
     }

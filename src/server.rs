@@ -460,6 +460,9 @@ impl Server {
         loop {
             self.drain_engine();
             self.sockets.complete_connects(&mut self.cx, &mut self.engine);
+            while let Some((session, bytes)) = self.cx.uncharged.pop() {
+                self.engine.answer_sent(&mut self.cx, session, bytes);
+            }
             let Some(conn) = self.cx.resumable.pop() else { break };
             let Some(http) = self.cx.conns.find_mut(conn).and_then(|c| c.http()) else { continue };
             let mut held = http.take_held();
@@ -507,5 +510,40 @@ impl Server {
             }
         }
         self.cx.event(Event::Timer { timer });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Message;
+    use alloc::format;
+
+    /// One request on a connection of its own, written out as far as the kernel takes it.
+    fn ask(server: &mut Server, request: &str) -> String {
+        let peer = core::net::SocketAddr::from(([127, 0, 0, 1], 4000));
+        let conn = server.accept(Instant::ZERO, peer).expect("there is room");
+        let mut bytes = request.as_bytes().to_vec();
+        server.handle(Instant::ZERO, Input::Data { conn, bytes: &mut bytes });
+        let answer: Vec<u8> = server.egress(conn).flatten().copied().collect();
+        let sent = Input::Sent { conn, bytes: answer.len(), refused: false };
+        server.handle(Instant::ZERO, sent);
+        String::from_utf8(answer).expect("an answer is text")
+    }
+
+    #[test]
+    fn answers_that_close_their_connection_do_not_count_for_ever() {
+        let mut server = Server::new(Config::engine(), [7; 32], Instant::ZERO, 0).unwrap();
+        let get = |url: &str| format!("GET {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let open = ask(&mut server, &get("/engine.io/?EIO=4&transport=polling"));
+        let sid = open.split('"').nth(3).expect("a session id");
+        let session = server.engine.ids()[0];
+        for _ in 0..10 {
+            let message = Message::Text("hello".into());
+            let _ = server.send(Instant::ZERO, session, &message, Flags::default());
+            let url = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+            assert!(ask(&mut server, &get(&url)).ends_with("\r\n\r\n4hello"));
+            assert_eq!(server.egress_bytes(session), Ok(0));
+        }
     }
 }

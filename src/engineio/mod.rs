@@ -237,11 +237,6 @@ impl Engine {
             Stage::Http(http) => {
                 let owners: Vec<_> = http.owners().collect();
                 let answered = http.answered.clone();
-                if broken {
-                    for (session, bytes) in cx.charges(conn) {
-                        self.uncharge(session, bytes);
-                    }
-                }
                 for (serial, owner) in owners {
                     self.request_aborted(cx, ExchangeId { conn, serial }, owner);
                 }
