@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     /// The turn in which the last Engine.IO packet was appended.
     pub(crate) turn: u64,
     deadline: Option<(Armed, Wake)>,
+    /// Sessions whose latest poll answer went out here.
+    pub(crate) answered: SmallVec<[SessionId; 1]>,
     pub(crate) peer: Peer,
 }
 
@@ -78,8 +80,6 @@ pub(crate) struct Http {
     sent: u64,
     /// Answers on their way: where each ends, and whose bytes they are.
     charges: VecDeque<Charge>,
-    /// Sessions whose latest poll answer went out here.
-    pub(crate) answered: SmallVec<[SessionId; 1]>,
 }
 
 #[derive(Clone, Copy)]
@@ -176,6 +176,7 @@ impl Connections {
             egress: Queue::default(),
             turn: 0,
             deadline: None,
+            answered: SmallVec::new(),
             peer,
         };
         ConnId { index: self.slab.insert(conn) as u32, generation }

@@ -434,7 +434,10 @@ impl Server {
             Due::Application(timer) => self.timer_fired(timer, at),
             Due::Connection(conn, Wake::Idle) => cx.connection_expired(conn, Wake::Idle),
             Due::Connection(conn, wake) => {
-                self.lose_owners(conn, true);
+                // A peer that only does not close has got everything.
+                let connection = self.cx.conns.find(conn);
+                let left = connection.is_some_and(|connection| !connection.egress.is_empty());
+                self.lose_owners(conn, left || wake == Wake::Request);
                 self.cx.connection_expired(conn, wake);
             }
         }
@@ -544,6 +547,25 @@ mod tests {
             let url = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
             assert!(ask(&mut server, &get(&url)).ends_with("\r\n\r\n4hello"));
             assert_eq!(server.egress_bytes(session), Ok(0));
+        }
+    }
+    /// The connection may have carried messages that nobody can prove to have arrived.
+    #[test]
+    fn an_answer_that_is_lost_with_its_connection_ends_the_session() {
+        for closing in ["close", "keep-alive"] {
+            let mut server = Server::new(Config::engine(), [7; 32], Instant::ZERO, 0).unwrap();
+            let open = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+            let open = ask(&mut server, open);
+            let sid = open.split('"').nth(3).expect("a session id");
+            let session = server.engine.ids()[0];
+            let message = Message::Text("hello".into());
+            let _ = server.send(Instant::ZERO, session, &message, Flags::default());
+            let url = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+            let get = format!("GET {url} HTTP/1.1\r\nHost: x\r\nConnection: {closing}\r\n\r\n");
+            ask(&mut server, &get);
+            let conn = *server.cx.conns.ids().last().expect("the last one is still there");
+            server.handle(Instant::ZERO, Input::Lost { conn });
+            assert_eq!(server.sessions(), 0, "{closing}");
         }
     }
 }

@@ -226,9 +226,11 @@ impl Engine {
         self.up.push_back(Up::Closed(id, reason));
     }
 
-    /// A connection is gone; `owners` and `answered` are those who waited for it or trusted it.
+    /// A connection is gone, or half-closed by its peer: those who wait for it are told, and if it
+    /// is `broken`, those whose latest answer it carried.
     pub(crate) fn connection_lost(&mut self, cx: &mut Context, conn: ConnId, broken: bool) {
         let Some(connection) = cx.conns.find(conn) else { return };
+        let answered = connection.answered.clone();
         match &connection.stage {
             Stage::WebSocket { session, .. } => {
                 let session = *session;
@@ -236,16 +238,16 @@ impl Engine {
             }
             Stage::Http(http) => {
                 let owners: Vec<_> = http.owners().collect();
-                let answered = http.answered.clone();
                 for (serial, owner) in owners {
                     self.request_aborted(cx, ExchangeId { conn, serial }, owner);
                 }
-                for session in answered.into_iter().filter(|_| broken) {
-                    let fault = TransportFault::AnswerLost;
-                    self.end(cx, session, CloseReason::TransportError(fault));
-                }
             }
             Stage::Closing | Stage::Lingering => {}
+        }
+        // What was in the answer may be lost, and nobody could tell.
+        for session in answered.into_iter().filter(|_| broken) {
+            let fault = TransportFault::AnswerLost;
+            self.end(cx, session, CloseReason::TransportError(fault));
         }
     }
 
@@ -280,8 +282,8 @@ impl Engine {
 /// The connection of the latest poll answer is not watched any longer.
 fn forget_answer(cx: &mut Context, polling: &mut polling::Polling, id: SessionId) {
     let Some(conn) = polling.answered_on.take() else { return };
-    if let Some(http) = cx.conns.find_mut(conn).and_then(|connection| connection.http()) {
-        http.answered.retain(|session| *session != id);
+    if let Some(connection) = cx.conns.find_mut(conn) {
+        connection.answered.retain(|session| *session != id);
     }
 }
 

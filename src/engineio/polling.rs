@@ -105,10 +105,10 @@ impl Engine {
             write_payload(backlog, queue, pool);
         });
         session.charged += bytes as u32;
-        if let Some(http) = cx.conns.find_mut(parked.conn).and_then(|conn| conn.http())
-            && !http.answered.contains(&id)
+        if let Some(connection) = cx.conns.find_mut(parked.conn)
+            && !connection.answered.contains(&id)
         {
-            http.answered.push(id);
+            connection.answered.push(id);
         }
         cx.end_answer(parked, &to, Some((id, bytes as u32)));
     }
