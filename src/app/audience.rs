@@ -144,8 +144,14 @@ impl<S> fmt::Debug for Audience<'_, S> {
     }
 }
 
-/// Room names: `"a"`, `["a", "b"]`, `&list`, or a [`SocketId`], as everyone is in the room of their
-/// own id.
+/// Room names: `"a"`, a `String`, an array, a `Vec` or a slice of them, by value or by reference, or
+/// a [`SocketId`], as everyone is in the room of their own id.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name rooms",
+    label = "not a room, nor a list of rooms",
+    note = "rooms are named by `&str`, `String` and `SocketId`, \
+            and by arrays, slices and `Vec`s of these"
+)]
 pub trait IntoRooms {
     #[doc(hidden)]
     fn each(self, f: &mut dyn FnMut(&str));
@@ -175,6 +181,12 @@ impl IntoRooms for &String {
     }
 }
 
+impl IntoRooms for Box<str> {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        f(&self);
+    }
+}
+
 impl IntoRooms for &Box<str> {
     fn each(self, f: &mut dyn FnMut(&str)) {
         f(self);
@@ -201,6 +213,23 @@ impl<T: IntoRooms, const N: usize> IntoRooms for [T; N] {
     }
 }
 
+impl<'r, T, const N: usize> IntoRooms for &'r [T; N]
+where
+    &'r T: IntoRooms,
+{
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        self.as_slice().each(f);
+    }
+}
+
+impl<T: IntoRooms> IntoRooms for Vec<T> {
+    fn each(self, f: &mut dyn FnMut(&str)) {
+        for rooms in self {
+            rooms.each(f);
+        }
+    }
+}
+
 impl<'r, T> IntoRooms for &'r [T]
 where
     &'r T: IntoRooms,
@@ -218,5 +247,43 @@ where
 {
     fn each(self, f: &mut dyn FnMut(&str)) {
         self.as_slice().each(f);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn named(rooms: impl IntoRooms) -> Vec<String> {
+        let mut names = Vec::new();
+        rooms.each(&mut |name| names.push(name.to_string()));
+        names
+    }
+
+    #[test]
+    fn rooms_are_named_by_whatever_one_has_at_hand() {
+        let id = SocketId { index: 1, secret: [7; SocketId::SECRET_BYTES] };
+        let (a, b) = (String::from("a"), String::from("b"));
+        let boxes: [Box<str>; 2] = ["a".into(), "b".into()];
+        let lists = [
+            named(["a", "b"]),
+            named(&["a", "b"]),
+            named(vec!["a", "b"]),
+            named(&vec!["a", "b"]),
+            named([&a, &b]),
+            named(&[a.clone(), b.clone()]),
+            named(vec![&a, &b]),
+            named(vec![a.clone(), b.clone()]),
+            named(&vec![a.clone(), b.clone()]),
+            named(&boxes[..]),
+            named(boxes),
+        ];
+        assert!(lists.iter().all(|names| *names == ["a", "b"]), "{lists:?}");
+        for one in [named("a"), named(&a), named(a), named(Box::<str>::from("a"))] {
+            assert_eq!(one, ["a"]);
+        }
+        assert_eq!(named([id, id]), [id.to_string(), id.to_string()]);
+        assert_eq!(named(Vec::<String>::new()), Vec::<String>::new());
     }
 }
