@@ -4,6 +4,7 @@
 use core::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
 macro_rules! handle {
@@ -112,9 +113,36 @@ impl Serialize for SocketId {
     }
 }
 
+/// So a handler can take the id of another socket, as its client knows it.
+impl<'de> Deserialize<'de> for SocketId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(SOCKET_ID, Printed)
+    }
+}
+
+/// Reads the printed form.
+struct Printed;
+
+impl<'de> Visitor<'de> for Printed {
+    type Value = SocketId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the id of a socket")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<SocketId, D::Error> {
+        inner.deserialize_str(self)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SocketId, E> {
+        SocketId::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Payload;
     use alloc::string::ToString;
 
     #[test]
@@ -125,5 +153,19 @@ mod tests {
         assert_eq!(SocketId::parse(&text), Some(id));
         assert_eq!(SocketId::parse(&text[1..]), None);
         assert_eq!(SocketId::parse("/chat#AAAAAAAAAAAAAA"), None);
+    }
+
+    #[test]
+    fn a_socket_id_travels_as_its_text() {
+        let id = SocketId { index: 7, secret: [9; SocketId::SECRET_BYTES] };
+        let args = Payload::from_args((id, 1)).unwrap();
+        assert_eq!(args.argument(0), Some(&*serde_json::to_string(&id.to_string()).unwrap()));
+        assert_eq!(args.parse(), Ok((id, 1)));
+        assert_eq!(args.parse(), Ok(id));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<SocketId>(&json).unwrap(), id);
+        let bad = Payload::from_json(r#"["me"]"#).unwrap().parse::<SocketId>().unwrap_err();
+        let why = "argument 1 of 1: invalid value: string \"me\", expected the id of a socket";
+        assert_eq!(bad.to_string(), why);
     }
 }
