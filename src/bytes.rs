@@ -1,5 +1,7 @@
 //! Bytes that travel as an attachment.
 
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::error::Error;
@@ -35,9 +37,22 @@ impl Bytes {
     }
 }
 
-impl From<Vec<u8>> for Bytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+macro_rules! from {
+    ($($type:ty)*) => { $(
+        impl From<$type> for Bytes {
+            fn from(bytes: $type) -> Self {
+                Self(bytes.into())
+            }
+        }
+    )* };
+}
+
+// Nothing is copied: they own their bytes, or those are the program's own.
+from! { Vec<u8> Box<[u8]> String &'static [u8] &'static str }
+
+impl<const N: usize> From<&'static [u8; N]> for Bytes {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Self::from_static(bytes)
     }
 }
 
