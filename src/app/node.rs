@@ -47,7 +47,8 @@ impl<S: Send + 'static> Node<S> {
     }
 
     /// See [`Server::accept`].
-    pub fn accept(&mut self, now: Instant, peer: Peer) -> Result<ConnId, Overloaded> {
+    pub fn accept(&mut self, now: Instant, peer: impl Into<Peer>) -> Result<ConnId, Overloaded> {
+        let peer = peer.into();
         self.entered(now, &NodeInput::Accept(&peer));
         self.core.server.accept(now, peer)
     }

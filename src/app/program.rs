@@ -134,7 +134,7 @@ impl<S: fmt::Debug> fmt::Debug for App<S> {
 
 /// The handlers of one namespace, as they are registered. `D` is the data that each of its sockets
 /// carries.
-pub struct Namespace<'a, S, D = ()> {
+pub struct Namespace<'a, S = (), D = ()> {
     space: &'a mut Space<S>,
     data: PhantomData<fn() -> D>,
 }

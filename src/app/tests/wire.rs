@@ -61,7 +61,7 @@ impl<S: Send + 'static> Wire<S> {
         if let Some(client) = self.clients.get(&client) {
             return client.conn;
         }
-        let peer = SocketAddr::from(([127, 0, 0, 1], 4000)).into();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 4000));
         let conn = self.node.accept(self.at(), peer).unwrap();
         self.clients.insert(client, Client { conn, received: Vec::new(), upgraded: false });
         let path = self.node.server().config().path.trim_end_matches('/').to_string();
