@@ -1,7 +1,7 @@
 //! The core's time: microseconds since an epoch that the driver picks.
 
 use core::fmt;
-use core::ops::Add;
+use core::ops::{Add, AddAssign};
 use core::time::Duration;
 
 /// A point in time, in microseconds since whatever the driver calls zero.
@@ -50,6 +50,12 @@ impl Add<Duration> for Instant {
     fn add(self, duration: Duration) -> Self {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(micros))
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
     }
 }
 

@@ -8,12 +8,32 @@ use core::fmt;
 use core::panic::Location;
 
 use crate::app::args::{ToArgs, encode};
+use crate::app::reply::Quiet;
 use crate::{
     AckToken, ConnectToken, HandshakeToken, HandshakeVerdict, Payload, RequestToken, Response,
     Root, SocketId, Verdict,
 };
 
 /// The server, for any thread or task: clone it freely. Nothing in it blocks.
+///
+/// What uses up a token (`answer`, `decide`, `respond`) is always taken, as long as the server is
+/// there. Everything else is a job: at most [`Limits::outside_max`](crate::Limits::outside_max) of
+/// them wait for their turn.
+///
+/// ```
+/// use std::thread;
+/// use parlor::{App, Handle};
+///
+/// fn shop(io: Handle) -> App {
+///     let mut app = App::new();
+///     app.of("/").on("price", move |cx, item: u64| {
+///         let Some(token) = cx.ack() else { return }; // nobody waits for an answer
+///         let io = io.clone();
+///         thread::spawn(move || io.answer(token, item * 250));
+///     });
+///     app
+/// }
+/// ```
 pub struct Handle<S = ()>(Arc<dyn Port<S>>);
 
 impl<S> Clone for Handle<S> {
@@ -36,16 +56,28 @@ impl<S: 'static> Handle<S> {
 
     /// Answers an event of a client. An answer that cannot be written is counted, and the client's
     /// own timeout acts.
+    ///
+    /// # Errors
+    ///
+    /// If the server is closed.
     pub fn answer(&self, token: AckToken, args: impl ToArgs) -> Result<(), Closed> {
         self.kept(Outside::Answer(token, encode(&args)))
     }
 
     /// Decides a connect.
+    ///
+    /// # Errors
+    ///
+    /// If the server is closed.
     pub fn decide(&self, token: ConnectToken, verdict: Verdict) -> Result<(), Closed> {
         self.kept(Outside::Decide(token, verdict))
     }
 
     /// Decides a handshake.
+    ///
+    /// # Errors
+    ///
+    /// If the server is closed.
     pub fn decide_handshake(
         &self,
         token: HandshakeToken,
@@ -55,28 +87,54 @@ impl<S: 'static> Handle<S> {
     }
 
     /// Answers a request that is not Engine.IO's.
+    ///
+    /// # Errors
+    ///
+    /// If the server is closed.
     pub fn respond(&self, token: RequestToken, response: Response) -> Result<(), Closed> {
         self.kept(Outside::Respond(token, response))
     }
 
     /// Runs a closure in the server's own thread, as a turn of its own. A recording names it by the
     /// place of this call.
+    ///
+    /// # Errors
+    ///
+    /// If too many jobs wait, or the server is closed.
     #[track_caller]
-    pub fn run(&self, f: impl FnOnce(&mut Root<'_, S>) + Send + 'static) -> Result<(), NotTaken> {
-        self.0.post(Outside::Run(Location::caller(), Box::new(f)))
+    pub fn run<R: Quiet>(
+        &self,
+        f: impl FnOnce(&mut Root<'_, S>) -> R + Send + 'static,
+    ) -> Result<(), NotTaken> {
+        let job = move |root: &mut Root<'_, S>| {
+            f(root);
+        };
+        self.0.post(Outside::Run(Location::caller(), Box::new(job)))
     }
 
     /// Sends an event to one socket.
+    ///
+    /// # Errors
+    ///
+    /// If too many jobs wait, or the server is closed.
     pub fn emit(&self, to: SocketId, event: &str, args: impl ToArgs) -> Result<(), NotTaken> {
         self.0.post(Outside::Emit(to, event.into(), encode(&args)))
     }
 
     /// Takes a socket out of its namespace.
+    ///
+    /// # Errors
+    ///
+    /// If too many jobs wait, or the server is closed.
     pub fn disconnect(&self, socket: SocketId) -> Result<(), NotTaken> {
         self.0.post(Outside::Disconnect(socket))
     }
 
     /// Shuts the server down; see [`Io::close`](crate::Io::close).
+    ///
+    /// # Errors
+    ///
+    /// If too many jobs wait, or the server is closed already.
     pub fn close(&self) -> Result<(), NotTaken> {
         self.0.post(Outside::Close)
     }
@@ -93,6 +151,10 @@ pub trait Port<S>: Send + Sync {
     /// Takes work without blocking. Only [jobs](Outside::is_job) may find it full, at
     /// [`Limits::outside_max`](crate::Limits::outside_max): the rest has a place kept since its
     /// token was made, and of these there are no more than pending decisions and asks.
+    ///
+    /// # Errors
+    ///
+    /// If it is full, or whoever takes the work out has gone.
     fn post(&self, work: Outside<S>) -> Result<(), NotTaken>;
 }
 
