@@ -110,7 +110,8 @@ impl Server {
         done
     }
 
-    /// Refuses it: CONNECT_ERROR with this message, and with `data`, which is JSON.
+    /// Refuses it: CONNECT_ERROR with this message, and with `data`, which is JSON text and is sent
+    /// as it is. Work in proportion to them.
     ///
     /// # Errors
     ///
@@ -156,7 +157,7 @@ impl Server {
     }
 
     /// Sends an event that the client is to answer. Exactly one `Event::Settled` follows, always;
-    /// in this turn if it cannot be sent.
+    /// in this turn if it cannot be sent. Work in proportion to the event.
     pub fn ask(
         &mut self,
         now: Instant,
@@ -173,7 +174,8 @@ impl Server {
         ask
     }
 
-    /// Sends an event to many. Written once; work in proportion to the recipients.
+    /// Sends an event to many. Written once; work in proportion to the members of the rooms named,
+    /// those excepted included.
     pub fn broadcast(
         &mut self,
         now: Instant,
@@ -189,7 +191,7 @@ impl Server {
     }
 
     /// Puts a socket into a room, which begins with its first member. False if it was in it, or
-    /// is in `rooms_per_socket_max`.
+    /// is in `rooms_per_socket_max`. Work in proportion to the rooms it is in.
     ///
     /// # Errors
     ///
@@ -200,6 +202,7 @@ impl Server {
     }
 
     /// Takes a socket out of a room, which ends with its last member. False if it was not in it.
+    /// Work in proportion to the rooms it is in.
     ///
     /// # Errors
     ///
@@ -209,7 +212,8 @@ impl Server {
         self.sockets.leave(&mut self.cx, socket, room)
     }
 
-    /// Makes a connected socket leave its namespace; its session goes on.
+    /// Makes a connected socket leave its namespace; its session goes on. Work in proportion to
+    /// its rooms and unsettled asks.
     ///
     /// # Errors
     ///
@@ -221,7 +225,8 @@ impl Server {
         done
     }
 
-    /// Makes every socket of this one's session leave, and closes the session.
+    /// Makes every socket of this one's session leave, and closes the session. Work in proportion
+    /// to their rooms and unsettled asks.
     ///
     /// # Errors
     ///
@@ -234,13 +239,13 @@ impl Server {
     }
 
     /// After `Event::Disconnecting`: the rooms have been looked at. What is not released is
-    /// released by the next input.
+    /// released by the next input. Work in proportion to its rooms.
     pub fn release(&mut self, now: Instant, socket: SocketId) {
         self.command(now);
         self.sockets.release(&mut self.cx, socket);
     }
 
-    /// Everyone whom a broadcast would reach now.
+    /// Everyone whom a broadcast would reach now. Work as for a broadcast.
     pub fn sockets(&mut self, to: Recipients<'_>) -> Vec<SocketId> {
         self.sockets.audience(to)
     }
@@ -252,6 +257,8 @@ impl Server {
 
     /// The rooms of a namespace and how many are in each, by creation. Rooms of one's own id
     /// count only where somebody else is in them.
+    ///
+    /// Looks through the rooms of all namespaces.
     pub fn namespace_rooms(&self, namespace: NamespaceId) -> Vec<(Box<str>, u32)> {
         self.sockets.namespace_rooms(namespace)
     }
@@ -295,6 +302,7 @@ impl Server {
 /// Sessions.
 impl Server {
     /// Sends a message; in [`Mode::EngineIo`](crate::Mode) only, where no protocol stands above.
+    /// Work in proportion to it.
     pub fn send(
         &mut self,
         now: Instant,
@@ -323,7 +331,8 @@ impl Server {
         status
     }
 
-    /// Closes a session. With `discard`, what a polling client has not fetched is dropped.
+    /// Closes a session. With `discard`, what a polling client has not fetched is dropped. Work as
+    /// for [`disconnect_session`](Self::disconnect_session).
     ///
     /// # Errors
     ///
@@ -359,7 +368,7 @@ impl Server {
         })
     }
 
-    /// Its revision of Engine.IO.
+    /// Its revision of Engine.IO: 4.
     pub fn revision(&self, session: SessionId) -> Option<u8> {
         self.engine.find(session).map(|_| 4)
     }
@@ -398,7 +407,8 @@ impl Server {
 
 /// Time, chance and counters.
 impl Server {
-    /// Fires once after so long, or again and again; `None` if `timers_max` is reached.
+    /// Fires once after so long, or `every` so long, by `Event::Timer`; `None` if `timers_max` is
+    /// reached.
     pub fn timer(&mut self, now: Instant, after: Duration, every: bool) -> Option<TimerId> {
         self.command(now);
         self.arm_timer(after, every)

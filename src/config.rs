@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use crate::error::ConfigError;
 
-/// Options. The defaults are those of the reference server.
+/// Options. Where the reference server has the option, the default is its own.
 ///
 /// ```
 /// use parlor::Config;
@@ -27,29 +27,31 @@ pub struct Config {
     /// Whether `websocket` is offered to clients that begin with polling. An upgrade that a client
     /// attempts unasked is accepted all the same, as in the reference.
     pub allow_upgrades: bool,
-    /// From a pong, or the opening, to the next ping.
+    /// From a pong, or the opening, to the next ping. 25 s.
     pub ping_interval: Duration,
-    /// From a ping to the end of a session that does not answer.
+    /// From a ping to the end of a session that does not answer. 20 s.
     pub ping_timeout: Duration,
-    /// From a websocket candidate's arrival to its end, unless it finishes the upgrade.
+    /// From a websocket candidate's arrival to its end, unless it finishes the upgrade. 10 s.
     pub upgrade_timeout: Duration,
-    /// From a session's opening to its end, unless it joins a namespace.
+    /// From a session's opening to its end, unless it joins a namespace. 45 s.
     pub connect_timeout: Duration,
     /// How long a decision of the application may take; `None`: as `connect_timeout`.
     pub decision_timeout: Option<Duration>,
-    /// The time for an ask that names none.
+    /// The time for an ask that names none. 10 s.
     pub ask_timeout: Duration,
     /// How long a polling session that is closing waits for the client to fetch its last packets.
+    /// 30 s.
     pub polling_close_timeout: Duration,
     /// From an upgrade request that nobody takes to the end of its connection; `None`: it stays.
+    /// 1 s.
     pub destroy_upgrade_timeout: Option<Duration>,
-    /// How long last bytes may take to be written, and then the peer to close.
+    /// How long last bytes may take to be written, and then the peer to close. 5 s.
     pub linger: Duration,
-    /// How long a request may take to arrive, from its first byte to its last.
+    /// How long a request may take to arrive, from its first byte to its last. 60 s.
     pub request_timeout: Duration,
-    /// How long a connection may stay open between requests.
+    /// How long a connection may stay open between requests. 60 s.
     pub idle_timeout: Duration,
-    /// The most bytes of a POST's body and of a WebSocket message; told to clients.
+    /// The most bytes of a POST's body and of a WebSocket message; told to clients. 1,000,000.
     pub max_payload: u32,
     /// A message that follows the handshake at once.
     pub initial_packet: Option<Box<str>>,

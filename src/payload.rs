@@ -34,7 +34,11 @@ impl Payload {
     }
 
     /// The arguments that an emit of these would carry: a tuple is the list, anything else is one
-    /// argument. Fails if they cannot be written as JSON.
+    /// argument.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written as JSON: see [`ToArgs`].
     ///
     /// ```
     /// let args = parlor::Payload::from_args((1, "two"))?;
@@ -45,7 +49,11 @@ impl Payload {
         args.payload()
     }
 
-    /// The members of a JSON array, as its text has them. Fails if it is not one.
+    /// The members of a JSON array, as its text has them.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one.
     ///
     /// ```
     /// use parlor::Payload;
@@ -67,6 +75,10 @@ impl Payload {
     }
 
     /// Reads them: a tuple takes the list, anything else the first argument.
+    ///
+    /// # Errors
+    ///
+    /// If they do not fit: see [`FromArgs`].
     ///
     /// ```
     /// let args = parlor::Payload::from_json(r#"[1, "two"]"#)?;

@@ -23,6 +23,9 @@ use crate::time::Instant;
 use crate::timer::{Armed, Due};
 
 /// A Socket.IO server without an application; see the [crate] for its contract.
+///
+/// A call whose documentation does not say how much work it does looks something up, and does no
+/// more.
 pub struct Server {
     pub(crate) cx: Context,
     pub(crate) engine: Engine,

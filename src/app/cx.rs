@@ -198,6 +198,10 @@ impl<'a, S: Send + 'static, D: Default + Send + 'static> SocketHandle<'a, S, D> 
     }
 
     /// What it sent with its CONNECT.
+    ///
+    /// # Errors
+    ///
+    /// If that does not fit `A`, or the socket has gone.
     pub fn auth<A: FromArgs>(&self) -> Result<A, BadArgs> {
         let auth = self.core().desk.auth(self.id).unwrap_or_default();
         auth.parse()

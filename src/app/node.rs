@@ -20,6 +20,21 @@ use crate::{
 /// included, before it takes the next cause. It lives in one thread and may move into another.
 ///
 /// Every call does what the server's does, and runs the handlers of what it brought about.
+///
+/// ```
+/// use parlor::{App, Config, Instant, Node};
+///
+/// let mut app = App::with_state(0);
+/// app.of("/").on_connect(|cx| *cx.state += 1);
+/// let mut node = Node::new(Config::default(), app, [7; 32], Instant::ZERO, 0)?;
+/// node.run(Instant::ZERO, |root| {
+///     root.after(core::time::Duration::from_secs(1), |root| *root.state += 10);
+/// });
+/// let (at, _why) = node.poll_timeout().expect("a timer is armed");
+/// node.handle_timeout(at);
+/// assert_eq!(node.state(), &10);
+/// # Ok::<(), parlor::ConfigError>(())
+/// ```
 pub struct Node<S = ()> {
     core: Core<S>,
     program: Program<S>,
@@ -32,6 +47,10 @@ impl<S: Send + 'static> Node<S> {
     ///
     /// Which events the server tells is decided by the program: the fields of `config` that begin
     /// with `decide_`, `take_` or `announce_`, and those that end with `_events`, are overwritten.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration contradicts itself or the program; the message says what to change.
     pub fn new(
         mut config: Config,
         app: App<S>,
@@ -47,6 +66,10 @@ impl<S: Send + 'static> Node<S> {
     }
 
     /// See [`Server::accept`].
+    ///
+    /// # Errors
+    ///
+    /// If `connections_max` is reached or the node is shutting down: drop the connection.
     pub fn accept(&mut self, now: Instant, peer: impl Into<Peer>) -> Result<ConnId, Overloaded> {
         let peer = peer.into();
         self.entered(now, &NodeInput::Accept(&peer));

@@ -147,7 +147,7 @@ impl RequestHead {
         self.head().target
     }
 
-    /// The path, as it was sent: [`decode_path`](super::decode_path) decodes it.
+    /// The path, percent-encoded as it was sent.
     pub fn path(&self) -> &str {
         self.head().path()
     }
