@@ -37,3 +37,7 @@ mod signals;
 mod turn;
 
 pub use driver::{Driver, Options, Report, Running, Stopper, raise_open_files, serve};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
