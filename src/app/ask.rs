@@ -11,6 +11,21 @@ use crate::app::reply::Quiet;
 use crate::{AskError, Payload};
 
 /// A question to one client that is about to be asked.
+///
+/// ```
+/// use core::time::Duration;
+/// use parlor::{App, AskError};
+///
+/// let mut app = App::new();
+/// app.of("/").on_connect(|cx| {
+///     let ask = cx.ask("ready?", ()).timeout(Duration::from_secs(5));
+///     ask.then(|cx, ready: Result<bool, AskError>| match ready {
+///         Ok(true) => cx.join("ready"),
+///         Ok(false) => {}
+///         Err(_) => cx.disconnect(), // no answer in time, or one that is no `bool`
+///     });
+/// });
+/// ```
 #[must_use = "nothing is sent until `.then(..)`"]
 pub struct Ask<'a, 'e, S = (), D = ()> {
     to: SocketHandle<'a, S, D>,

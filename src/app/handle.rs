@@ -147,6 +147,33 @@ impl<S: 'static> Handle<S> {
 /// Where a [`Handle`] leaves its work: a queue and a waker of a driver, or a simulated one.
 ///
 /// Whoever takes it out feeds each to [`Node::outside`](crate::Node::outside), in order.
+///
+/// ```
+/// use std::sync::mpsc::{Sender, channel};
+/// use parlor::{App, Config, Handle, Instant, Node, NotTaken, Outside, Port};
+///
+/// /// Without a bound on jobs, which a server that is open to many threads should have.
+/// struct Mailbox<S>(Sender<Outside<S>>);
+///
+/// impl<S> Port<S> for Mailbox<S> {
+///     fn post(&self, work: Outside<S>) -> Result<(), NotTaken> {
+///         self.0.send(work).map_err(|_| NotTaken::Closed)
+///         // And wake the loop.
+///     }
+/// }
+///
+/// let (sender, mail) = channel();
+/// let io = Handle::new(Mailbox(sender));
+/// let mut node = Node::new(Config::default(), App::with_state(0), [7; 32], Instant::ZERO, 0)?;
+/// std::thread::spawn(move || io.run(|root| *root.state += 1)).join().unwrap().unwrap();
+///
+/// // In the loop, between input and deadlines:
+/// while let Ok(work) = mail.try_recv() {
+///     node.outside(Instant::ZERO, work);
+/// }
+/// assert_eq!(node.state(), &1);
+/// # Ok::<(), parlor::ConfigError>(())
+/// ```
 pub trait Port<S>: Send + Sync {
     /// Takes work without blocking. Only [jobs](Outside::is_job) may find it full, at
     /// [`Limits::outside_max`](crate::Limits::outside_max): the rest has a place kept since its

@@ -14,6 +14,25 @@ use crate::{HandshakeVerdict, Verdict};
 /// [`outcome`](Self::outcome), which follows its command at once. All do nothing by default.
 ///
 /// It is called while the core is at work and has no way back into it. It must not panic.
+///
+/// ```
+/// use parlor::{App, Config, Instant, Node, NodeInput, Observer};
+///
+/// struct Log(std::sync::mpsc::Sender<String>);
+///
+/// impl Observer for Log {
+///     fn input(&mut self, now: Instant, input: &NodeInput<'_>) {
+///         self.0.send(format!("{now} {input:?}")).ok();
+///     }
+/// }
+///
+/// let (sender, lines) = std::sync::mpsc::channel();
+/// let mut node = Node::new(Config::default(), App::new(), [7; 32], Instant::ZERO, 0)?;
+/// node.set_observer(Box::new(Log(sender)));
+/// node.handle_timeout(Instant::from_micros(1_500));
+/// assert_eq!(lines.recv().unwrap(), "1.500 Timeout");
+/// # Ok::<(), parlor::ConfigError>(())
+/// ```
 pub trait Observer {
     /// Something was handed to the node. What follows until the next one was caused by it.
     fn input(&mut self, now: Instant, input: &NodeInput<'_>) {
