@@ -12,6 +12,18 @@ use crate::app::cx::Io;
 use crate::{Fanout, Flags, NamespaceId, Recipients, SocketId};
 
 /// A choice of recipients. A value: reusable, and its flags cannot leak into another emit.
+///
+/// ```
+/// let mut app = parlor::App::new();
+/// app.of("/").on("move", |cx, (x, y): (f64, f64)| {
+///     let others = cx.to(["red", "blue"]).except("muted"); // each once, and not the sender
+///     others.clone().volatile().emit("moved", (cx.id(), x, y));
+///     if x < 0.0 {
+///         others.emit("out", cx.id());
+///     }
+///     cx.io().of("/").to("referees").emit("moved", (cx.id(), x, y)); // the sender too
+/// });
+/// ```
 #[must_use = "nothing is sent until `.emit(..)`"]
 #[derive(Clone)]
 pub struct Audience<'a, S = ()> {
@@ -265,17 +277,17 @@ mod tests {
     fn rooms_are_named_by_whatever_one_has_at_hand() {
         let id = SocketId { index: 1, secret: [7; SocketId::SECRET_BYTES] };
         let (a, b) = (String::from("a"), String::from("b"));
+        let (texts, list) = ([a.clone(), b.clone()], vec![a.clone(), b.clone()]);
         let boxes: [Box<str>; 2] = ["a".into(), "b".into()];
         let lists = [
             named(["a", "b"]),
-            named(&["a", "b"]),
             named(vec!["a", "b"]),
-            named(&vec!["a", "b"]),
             named([&a, &b]),
-            named(&[a.clone(), b.clone()]),
             named(vec![&a, &b]),
-            named(vec![a.clone(), b.clone()]),
-            named(&vec![a.clone(), b.clone()]),
+            named(&texts),
+            named(&list),
+            named(&list[..]),
+            named(list),
             named(&boxes[..]),
             named(boxes),
         ];
