@@ -23,12 +23,23 @@ pub(super) enum Say {
     Later,
 }
 
-/// Lets it in: on to the next `authorize`, or past the last.
+/// Lets a client in: on to the next [`authorize`](crate::Namespace::authorize), or past the last.
 pub fn admit() -> Verdict {
     Verdict(Say::Admit)
 }
 
-/// Turns it away; the client hears the message.
+/// Turns a client away, which hears the message (`err.message` in JavaScript).
+///
+/// ```
+/// use parlor::{App, admit, refuse};
+///
+/// let mut app = App::new();
+/// app.of("/admin").authorize(|cx, token: Option<String>| match token.as_deref() {
+///     Some("secret") => admit(),
+///     Some(_) => refuse("not authorized").with(401),
+///     None => refuse(format!("who are you, {:?}?", cx.address())),
+/// });
+/// ```
 pub fn refuse(message: impl Into<String>) -> Verdict {
     Verdict(Say::Refuse { message: message.into(), data: None })
 }
@@ -72,12 +83,13 @@ pub enum Pass {
     Stop,
 }
 
-/// On to the handlers.
+/// From [`before`](crate::Namespace::before): on to the next, and then to the handlers.
 pub fn go_on() -> Pass {
     Pass::GoOn
 }
 
-/// No further.
+/// From [`before`](crate::Namespace::before): no handler runs, and a client that waits for an answer
+/// hears none.
 pub fn stop() -> Pass {
     Pass::Stop
 }
