@@ -236,7 +236,8 @@ impl<S: Send + 'static> Turn<'_, S> {
 
     fn connected(&mut self, socket: SocketId, namespace: NamespaceId, auth: Payload) {
         let Some(&space) = self.program.places.get(&namespace) else { return };
-        let phase = Phase::Connected((!auth.is_empty()).then(|| Box::new(auth)));
+        let sent = auth != Payload::empty_object();
+        let phase = Phase::Connected(sent.then(|| Box::new(auth)));
         self.settle_in(socket, space, namespace, phase);
         for f in &mut self.program.spaces[space].on_connect {
             note(self.door, Handler::Connect { socket });
