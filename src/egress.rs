@@ -56,12 +56,17 @@ struct Node {
 pub(crate) struct Pool {
     nodes: Slab<Node>,
     tails: Vec<Vec<u8>>,
+    /// The capacities of these together.
+    tails_bytes: usize,
     bytes: u64,
 }
 
-/// Tails that are kept for the next queue, and how large one may be.
-const TAILS_MAX: usize = 256;
+/// Tails that are kept for the next queue: how large one may be, and all of them. Small ones must
+/// do for everyone who polls when a broadcast is answered to all.
 const TAIL_BYTES_MAX: usize = 64 * 1024;
+const TAILS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A new tail: the head of an answer, and a short body.
+const TAIL_BYTES: usize = 512;
 /// A tail that is being consumed is moved to its start beyond this.
 const TAIL_SLACK_BYTES: usize = 4096;
 
@@ -71,9 +76,18 @@ impl Pool {
         self.bytes
     }
 
+    fn take_tail(&mut self) -> Vec<u8> {
+        let Some(tail) = self.tails.pop() else { return Vec::with_capacity(TAIL_BYTES) };
+        self.tails_bytes -= tail.capacity();
+        tail
+    }
+
     fn give_back(&mut self, mut tail: Vec<u8>) {
-        if self.tails.len() < TAILS_MAX && (1..=TAIL_BYTES_MAX).contains(&tail.capacity()) {
+        let bytes = tail.capacity();
+        let fits = self.tails_bytes + bytes <= TAILS_BYTES_MAX;
+        if fits && (1..=TAIL_BYTES_MAX).contains(&bytes) {
             tail.clear();
+            self.tails_bytes += bytes;
             self.tails.push(tail);
         }
     }
@@ -241,7 +255,7 @@ impl Queue {
 
     fn write_tail(&mut self, pool: &mut Pool, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
         if self.tail.capacity() == 0 {
-            self.tail = pool.tails.pop().unwrap_or_default();
+            self.tail = pool.take_tail();
         }
         let start = self.tail.len();
         write(&mut self.tail);
