@@ -140,7 +140,7 @@ pub(crate) struct Connections {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Connection>() <= 256);
+const _: () = assert!(size_of::<Connection>() <= 232);
 
 impl Connections {
     pub(crate) fn len(&self) -> usize {

@@ -27,6 +27,9 @@ pub struct Payload {
     pub(crate) attachments: Vec<Bytes>,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Payload>() <= 96);
+
 impl Payload {
     /// No arguments at all.
     pub fn empty() -> Self {

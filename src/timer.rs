@@ -52,6 +52,9 @@ pub(crate) struct Armed {
     tie: NonZeroU64,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Option<Armed>>() == 16 && size_of::<Due>() <= 24);
+
 /// Everything that is due some time. Keys are ours: instants and serial numbers.
 #[derive(Default)]
 pub(crate) struct Timers {

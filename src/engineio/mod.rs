@@ -90,7 +90,7 @@ pub(crate) struct Session {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Session>() <= 400);
+const _: () = assert!(size_of::<Session>() <= 312);
 
 type Headers = Option<Box<[(String, String)]>>;
 

@@ -110,7 +110,7 @@ enum State {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Socket>() <= 144 && size_of::<Option<Client>>() <= 96);
+const _: () = assert!(size_of::<Socket>() <= 96 && size_of::<Option<Client>>() <= 88);
 
 impl SocketIo {
     pub(crate) fn new(cx: &mut Context) -> Self {
