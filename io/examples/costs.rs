@@ -78,7 +78,7 @@ impl Wire {
     }
 
     fn heartbeats(&mut self, clients: &[ConnId]) {
-        self.now = self.now + Duration::from_secs(25);
+        self.now += Duration::from_secs(25);
         self.node.handle_timeout(self.now);
         self.write();
         assert_eq!(self.taken.len(), 3 * CLIENTS, "a ping for each");
