@@ -41,9 +41,20 @@ pub(crate) struct Connection {
     /// The turn in which the last Engine.IO packet was appended.
     pub(crate) turn: u64,
     deadline: Option<(Armed, Wake)>,
-    /// Sessions whose latest poll answer went out here.
-    pub(crate) answered: SmallVec<[SessionId; 1]>,
+    /// Only while some are on their way, or not known to have arrived.
+    polls: Option<Box<Polls>>,
     pub(crate) peer: Peer,
+}
+
+/// Poll answers. They outlive HTTP on their connection, since one may be its last answer.
+#[derive(Default)]
+struct Polls {
+    /// Bytes that the kernel took since the first of them.
+    sent: u64,
+    /// Answers on their way: where each ends, and whose bytes they are.
+    charges: VecDeque<Charge>,
+    /// Sessions whose latest poll answer went out here.
+    answered: SmallVec<[SessionId; 1]>,
 }
 
 /// See the module.
@@ -76,10 +87,6 @@ pub(crate) struct Http {
     pub(crate) reading: Option<u32>,
     /// Input behind `pipelined_requests_max`.
     held: Vec<u8>,
-    /// Bytes that the kernel took since the start.
-    sent: u64,
-    /// Answers on their way: where each ends, and whose bytes they are.
-    charges: VecDeque<Charge>,
 }
 
 #[derive(Clone, Copy)]
@@ -123,6 +130,16 @@ pub(crate) enum Owner {
     Handshake(u32),
     /// The application.
     Application(u32),
+}
+
+/// Who waited for something that a connection can no longer bring. The server tells them.
+pub(crate) enum Orphan {
+    /// For the answer to a request, or for the rest of it.
+    Request(ExchangeId, Owner),
+    /// For bytes of its poll answers to be written.
+    Unsent(SessionId, u32),
+    /// For a poll answer to arrive.
+    Answer(SessionId),
 }
 
 /// A request on a connection.
@@ -176,7 +193,7 @@ impl Connections {
             egress: Queue::default(),
             turn: 0,
             deadline: None,
-            answered: SmallVec::new(),
+            polls: None,
             peer,
         };
         ConnId { index: self.slab.insert(conn) as u32, generation }
@@ -189,6 +206,10 @@ impl Connection {
             Stage::Http(http) => Some(http),
             Stage::WebSocket { .. } | Stage::Closing | Stage::Lingering => None,
         }
+    }
+
+    fn trim_polls(&mut self) {
+        self.polls.take_if(|polls| polls.charges.is_empty() && polls.answered.is_empty());
     }
 
     /// Whether input is to be held back.
@@ -226,6 +247,16 @@ impl Http {
         self.held.len()
     }
 
+    /// Whether no other request is behind the one in this place.
+    fn is_last(&self, place: usize) -> bool {
+        place + 1 >= self.exchanges.len() && self.held.is_empty()
+    }
+
+    /// Whether no request is left to be answered.
+    fn is_done(&self) -> bool {
+        self.exchanges.is_empty() && self.held.is_empty()
+    }
+
     fn is_quiet(&self) -> bool {
         self.exchanges.is_empty() && self.reading.is_none() && self.reader.is_idle()
     }
@@ -242,9 +273,7 @@ impl Context {
 
     /// Notes a request whose head was read. It keeps its place among the answers.
     pub(crate) fn begin_exchange(&mut self, conn: ConnId, head: &http::Head<'_>) -> ExchangeId {
-        let pipelined_max = self.config.limits.pipelined_requests_max as usize;
         let connection = self.conns.find_mut(conn).expect("it is being read");
-        let paused = connection.paused;
         let http = connection.http().expect("a request is read from HTTP");
         http.serial = http.serial.wrapping_add(1);
         let serial = http.serial;
@@ -257,10 +286,6 @@ impl Context {
             stash: None,
             extra: Extra::default(),
         });
-        if http.exchanges.len() >= pipelined_max && !paused {
-            connection.paused = true;
-            self.outputs.push_back(Output::Pause(conn));
-        }
         ExchangeId { conn, serial }
     }
 
@@ -299,12 +324,49 @@ impl Context {
         }
     }
 
-    /// The request is complete: its clock stops.
+    /// The request is complete: its clock stops. No other is read while too many wait for their
+    /// answers, or while the peer does not take those that there are.
     pub(crate) fn end_request(&mut self, conn: ConnId) {
-        if let Some(http) = self.conns.find_mut(conn).and_then(Connection::http) {
-            http.reading = None;
+        let pipelined_max = self.config.limits.pipelined_requests_max as usize;
+        let Some(connection) = self.conns.find_mut(conn) else { return };
+        let Connection { stage: Stage::Http(http), paused, refused, .. } = connection else {
+            return;
+        };
+        http.reading = None;
+        if (http.exchanges.len() >= pipelined_max || *refused) && !*paused {
+            *paused = true;
+            self.outputs.push_back(Output::Pause(conn));
         }
         self.unwatch(conn);
+    }
+
+    /// The peer has ended its side: what can no longer be answered goes, and what waits behind it.
+    pub(crate) fn drop_unanswerable(&mut self, conn: ConnId) {
+        let Some(http) = self.conns.find_mut(conn).and_then(Connection::http) else { return };
+        let is_lost = |e: &Exchange| e.owner == Owner::None && e.stash.is_none();
+        if let Some(place) = http.exchanges.iter().position(is_lost) {
+            let lost = http.exchanges.split_off(place);
+            self.orphan(conn, lost);
+        }
+    }
+
+    /// Nobody answers these any longer.
+    fn orphan(&mut self, conn: ConnId, exchanges: VecDeque<Exchange>) {
+        for Exchange { serial, owner, stash, .. } in exchanges {
+            if owner != Owner::None {
+                self.orphans.push(Orphan::Request(ExchangeId { conn, serial }, owner));
+            }
+            let Some((mut stash, charge)) = stash else { continue };
+            stash.clear(&mut self.pool);
+            self.orphan_charge(charge);
+        }
+    }
+
+    fn orphan_charge(&mut self, charge: Option<(SessionId, u32)>) {
+        if let Some((session, bytes)) = charge {
+            self.orphans.push(Orphan::Unsent(session, bytes));
+            self.orphans.push(Orphan::Answer(session));
+        }
     }
 
     /// Ends a connection once all is written.
@@ -327,6 +389,9 @@ impl Context {
         let mut connection = self.conns.slab.remove(conn.index());
         let abort = !connection.egress.is_empty();
         connection.egress.clear(&mut self.pool);
+        for charge in connection.polls.into_iter().flat_map(|polls| polls.charges) {
+            self.orphan_charge(Some((charge.session, charge.bytes)));
+        }
         self.outputs.push_back(Output::Close { conn, abort });
     }
 
@@ -382,14 +447,7 @@ impl Context {
         let Some(connection) = self.conns.find_mut(conn) else { return };
         let resume = core::mem::take(&mut connection.paused);
         let Stage::Http(http) = core::mem::replace(&mut connection.stage, next) else { return };
-        // What is still on its way is counted no longer: it is out, or it is lost, within `linger`.
-        self.uncharged.extend(http.charges.iter().map(|charge| (charge.session, charge.bytes)));
-        for exchange in http.exchanges {
-            if let Some((mut stash, charge)) = exchange.stash {
-                stash.clear(&mut self.pool);
-                self.uncharged.extend(charge);
-            }
-        }
+        self.orphan(conn, http.exchanges);
         // A paused connection would never show its end.
         if resume {
             self.outputs.push_back(Output::Resume(conn));
@@ -415,9 +473,10 @@ impl Context {
     pub(crate) fn begin_answer(&mut self, id: ExchangeId) -> Option<AnswerTo> {
         let ending = self.shutting_down;
         let connection = self.conns.find_mut(id.conn)?;
-        let close = ending || connection.ended;
+        let ended = connection.ended;
         let http = connection.http()?;
         let place = http.exchanges.iter().position(|exchange| exchange.serial == id.serial)?;
+        let close = ending || ended && http.is_last(place);
         let exchange = &mut http.exchanges[place];
         if close {
             exchange.persistence = Persistence::Close;
@@ -485,6 +544,10 @@ impl Context {
             self.charge(id.conn, charge);
         }
         self.flush(id.conn);
+        let Some(connection) = self.conns.find_mut(id.conn) else { return };
+        if connection.ended && connection.http().is_some_and(|http| http.is_done()) {
+            return self.finish_connection(id.conn);
+        }
         self.resume(id.conn);
         self.watch_request(id.conn);
     }
@@ -593,14 +656,32 @@ impl Context {
         let Some((session, bytes)) = charge else { return };
         let Some(connection) = self.conns.find_mut(conn) else { return };
         let queued = connection.egress.bytes() as u64;
-        let Some(http) = connection.http() else { return };
-        http.charges.push_back(Charge { until: http.sent + queued, session, bytes });
+        let polls = connection.polls.get_or_insert_default();
+        polls.charges.push_back(Charge { until: polls.sent + queued, session, bytes });
+        if !polls.answered.contains(&session) {
+            polls.answered.push(session);
+        }
+    }
+
+    /// Sessions whose latest poll answer went out here.
+    pub(crate) fn answered(&self, conn: ConnId) -> SmallVec<[SessionId; 1]> {
+        let polls = self.conns.find(conn).and_then(|connection| connection.polls.as_ref());
+        polls.map(|polls| polls.answered.clone()).unwrap_or_default()
+    }
+
+    /// A session's latest poll answer has arrived, or it matters no longer.
+    pub(crate) fn forget_answer(&mut self, conn: ConnId, session: SessionId) {
+        let Some(connection) = self.conns.find_mut(conn) else { return };
+        if let Some(polls) = &mut connection.polls {
+            polls.answered.retain(|other| *other != session);
+        }
+        connection.trim_polls();
     }
 
     fn resume(&mut self, conn: ConnId) {
         let pipelined_max = self.config.limits.pipelined_requests_max as usize;
         let Some(connection) = self.conns.find_mut(conn) else { return };
-        let paused = connection.paused;
+        let paused = connection.paused && !connection.refused;
         let Some(http) = connection.http() else { return };
         if paused && http.exchanges.len() < pipelined_max {
             connection.paused = false;
@@ -622,13 +703,12 @@ where
 }
 
 /// What a driver's report of a write brings about.
-pub(crate) enum SentOutcome {
-    /// Nothing that anyone waits for.
-    Nothing,
+#[derive(Default)]
+pub(crate) struct SentOutcome {
     /// A websocket's egress is empty.
-    WebSocketDrained(SessionId),
+    pub(crate) drained: Option<SessionId>,
     /// Poll answers are out: whose, and how many bytes of them.
-    Answered(SmallVec<[(SessionId, u32); 2]>),
+    pub(crate) answered: SmallVec<[(SessionId, u32); 2]>,
 }
 
 /// Writing.
@@ -644,7 +724,8 @@ impl Context {
 
     /// The kernel took some bytes.
     pub(crate) fn sent(&mut self, conn: ConnId, bytes: usize, refused: bool) -> SentOutcome {
-        let Some(connection) = self.conns.find_mut(conn) else { return SentOutcome::Nothing };
+        let mut outcome = SentOutcome::default();
+        let Some(connection) = self.conns.find_mut(conn) else { return outcome };
         assert!(bytes <= connection.egress.bytes(), "`Sent` reports more than `egress` showed");
         connection.egress.consume(&mut self.pool, bytes);
         let empty = connection.egress.is_empty();
@@ -657,23 +738,20 @@ impl Context {
         if connection.flush == Flush::Owed {
             self.outputs.push_back(Output::Flush(conn));
         }
-        match &mut connection.stage {
-            Stage::Http(http) => {
-                http.sent += bytes as u64;
-                let mut answered = SmallVec::new();
-                while let Some(charge) = http.charges.front().filter(|c| c.until <= http.sent) {
-                    answered.push((charge.session, charge.bytes));
-                    http.charges.pop_front();
-                }
-                SentOutcome::Answered(answered)
+        if let Some(polls) = &mut connection.polls {
+            polls.sent += bytes as u64;
+            while let Some(charge) = polls.charges.pop_front_if(|c| c.until <= polls.sent) {
+                outcome.answered.push((charge.session, charge.bytes));
             }
-            Stage::WebSocket { session, .. } if empty => SentOutcome::WebSocketDrained(*session),
-            Stage::WebSocket { .. } | Stage::Lingering => SentOutcome::Nothing,
-            Stage::Closing => {
-                self.continue_closing(conn);
-                SentOutcome::Nothing
-            }
+            connection.trim_polls();
         }
+        match &connection.stage {
+            Stage::WebSocket { session, .. } if empty => outcome.drained = Some(*session),
+            Stage::Http(_) if empty => self.resume(conn),
+            Stage::Closing => self.continue_closing(conn),
+            Stage::Http(_) | Stage::WebSocket { .. } | Stage::Lingering => {}
+        }
+        outcome
     }
 
     /// The kernel has room again.

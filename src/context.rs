@@ -5,10 +5,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::config::{Config, Cors};
-use crate::connection::Connections;
+use crate::connection::{Connections, Orphan};
 use crate::egress::Pool;
 use crate::event::Event;
-use crate::id::{ConnId, SessionId};
+use crate::id::ConnId;
 use crate::output::Output;
 use crate::rng::Rng;
 use crate::stats::Stats;
@@ -33,8 +33,8 @@ pub(crate) struct Context {
     pub(crate) events: VecDeque<(u64, Event)>,
     /// Connections whose held-back bytes may be looked at again.
     pub(crate) resumable: Vec<ConnId>,
-    /// Bytes of poll answers on connections that have left HTTP, by session.
-    pub(crate) uncharged: Vec<(SessionId, u32)>,
+    /// Empty once a cause is settled.
+    pub(crate) orphans: Vec<Orphan>,
     pub(crate) shutting_down: bool,
 }
 
@@ -54,7 +54,7 @@ impl Context {
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             resumable: Vec::new(),
-            uncharged: Vec::new(),
+            orphans: Vec::new(),
             shutting_down: false,
         }
     }

@@ -131,6 +131,7 @@ impl Requests {
         let Owner::Application(key) = cx.owner(id) else { return None };
         let open = self.open.try_remove(key as usize)?;
         cx.timers.cancel(open.deadline);
+        cx.set_owner(id, Owner::None);
         Some(open)
     }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::config::{Config, Mode};
-use crate::connection::{ExchangeId, Owner, SentOutcome, Stage};
+use crate::connection::{ExchangeId, Orphan, Owner, Stage};
 use crate::context::Context;
 use crate::engineio::{self, Engine, Route, Up};
 use crate::error::{ConfigError, Overloaded};
@@ -225,7 +225,9 @@ impl Server {
     /// When to call [`handle_timeout`](Self::handle_timeout), and why: due while any output is
     /// queued, so that a driver that sleeps until then strands nothing.
     pub fn poll_timeout(&self) -> Option<(Instant, Wake)> {
-        if !self.cx.outputs.is_empty() || !self.cx.events.is_empty() {
+        let queued = !self.cx.outputs.is_empty() || !self.cx.events.is_empty();
+        // Nobody else may ever bring the input that releases them.
+        if queued || self.sockets.has_leaving() {
             return Some((self.cx.now, Wake::QueuedOutput));
         }
         self.cx.timers.next()
@@ -295,9 +297,9 @@ impl Server {
             let Some(connection) = self.cx.conns.find_mut(conn) else { return };
             let paused = connection.is_paused();
             match &mut connection.stage {
-                Stage::Http(http) if paused && http.reading.is_none() => {
+                Stage::Http(http) if paused => {
                     http.hold(bytes);
-                    return;
+                    return self.cx.watch_request(conn);
                 }
                 Stage::Http(http) => match http.reader.next(&mut bytes, &limits) {
                     Some(read) => self.http_read(conn, read),
@@ -367,6 +369,7 @@ impl Server {
             }
             Stage::Http(_) => {
                 self.lose_owners(conn, false);
+                self.cx.drop_unanswerable(conn);
                 if self.cx.waits_for_nobody(conn) {
                     self.cx.finish_connection(conn);
                 }
@@ -408,16 +411,12 @@ impl Server {
     }
 
     fn sent(&mut self, conn: ConnId, bytes: usize, refused: bool) {
-        match self.cx.sent(conn, bytes, refused) {
-            SentOutcome::Nothing => {}
-            SentOutcome::WebSocketDrained(session) => {
-                self.engine.websocket_drained(&mut self.cx, session);
-            }
-            SentOutcome::Answered(answers) => {
-                for (session, bytes) in answers {
-                    self.engine.answer_sent(&mut self.cx, session, bytes);
-                }
-            }
+        let sent = self.cx.sent(conn, bytes, refused);
+        if let Some(session) = sent.drained {
+            self.engine.websocket_drained(&mut self.cx, session);
+        }
+        for (session, bytes) in sent.answered {
+            self.engine.answer_sent(&mut self.cx, session, bytes);
         }
     }
 
@@ -437,18 +436,21 @@ impl Server {
             Due::Application(timer) => self.timer_fired(timer, at),
             Due::Connection(conn, Wake::Idle) => cx.connection_expired(conn, Wake::Idle),
             Due::Connection(conn, wake) => {
-                // A peer that only does not close has got everything.
-                let connection = self.cx.conns.find(conn);
-                let left = connection.is_some_and(|connection| !connection.egress.is_empty());
-                self.lose_owners(conn, left || wake == Wake::Request);
+                // A peer that took everything and does not close has lost nothing.
+                let unwritten = cx.conns.find(conn).is_some_and(|c| !c.egress.is_empty());
+                self.lose_owners(conn, wake == Wake::Request || unwritten);
                 self.cx.connection_expired(conn, wake);
             }
         }
     }
 
-    /// Hands up what the engine has to tell.
+    /// Tells those whom a connection has left waiting, and hands up what the engine has to tell.
     fn drain_engine(&mut self) {
-        while let Some(up) = self.engine.up.pop_front() {
+        loop {
+            for orphan in core::mem::take(&mut self.cx.orphans) {
+                self.orphaned(orphan);
+            }
+            let Some(up) = self.engine.up.pop_front() else { return };
             match self.cx.config.mode {
                 Mode::SocketIo => self.sockets.up(&mut self.cx, &mut self.engine, up),
                 Mode::EngineIo => self.cx.event(match up {
@@ -461,18 +463,30 @@ impl Server {
         }
     }
 
+    fn orphaned(&mut self, orphan: Orphan) {
+        match orphan {
+            Orphan::Request(_, Owner::Application(key)) => {
+                self.requests.aborted(&mut self.cx, key);
+            }
+            Orphan::Request(id, owner) => self.engine.request_aborted(&mut self.cx, id, owner),
+            Orphan::Unsent(session, bytes) => self.engine.uncharge(session, bytes),
+            Orphan::Answer(session) => self.engine.answer_lost(&mut self.cx, session),
+        }
+    }
+
     /// Ends what one cause brought about: nothing is left half-done inside.
     pub(crate) fn settle(&mut self) {
         loop {
             self.drain_engine();
             self.sockets.complete_connects(&mut self.cx, &mut self.engine);
-            while let Some((session, bytes)) = self.cx.uncharged.pop() {
-                self.engine.answer_sent(&mut self.cx, session, bytes);
-            }
             let Some(conn) = self.cx.resumable.pop() else { break };
             let Some(http) = self.cx.conns.find_mut(conn).and_then(|c| c.http()) else { continue };
             let mut held = http.take_held();
             self.read(conn, &mut held);
+            // The peer's end was behind these bytes.
+            if self.cx.conns.find(conn).is_some_and(|connection| connection.ended) {
+                self.ended(conn);
+            }
         }
         self.drain_engine();
     }

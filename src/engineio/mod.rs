@@ -226,11 +226,10 @@ impl Engine {
         self.up.push_back(Up::Closed(id, reason));
     }
 
-    /// A connection is gone, or half-closed by its peer: those who wait for it are told, and if it
-    /// is `broken`, those whose latest answer it carried.
+    /// A connection is gone, or its peer has ended its side. If it broke, what went out last may
+    /// not have arrived.
     pub(crate) fn connection_lost(&mut self, cx: &mut Context, conn: ConnId, broken: bool) {
         let Some(connection) = cx.conns.find(conn) else { return };
-        let answered = connection.answered.clone();
         match &connection.stage {
             Stage::WebSocket { session, .. } => {
                 let session = *session;
@@ -244,11 +243,14 @@ impl Engine {
             }
             Stage::Closing | Stage::Lingering => {}
         }
-        // What was in the answer may be lost, and nobody could tell.
-        for session in answered.into_iter().filter(|_| broken) {
-            let fault = TransportFault::AnswerLost;
-            self.end(cx, session, CloseReason::TransportError(fault));
+        for session in cx.answered(conn).into_iter().filter(|_| broken) {
+            self.answer_lost(cx, session);
         }
+    }
+
+    /// What was in a session's latest poll answer may be lost.
+    pub(crate) fn answer_lost(&mut self, cx: &mut Context, id: SessionId) {
+        self.end(cx, id, CloseReason::TransportError(TransportFault::AnswerLost));
     }
 
     pub(crate) fn request_aborted(&mut self, cx: &mut Context, id: ExchangeId, owner: Owner) {
@@ -272,7 +274,8 @@ impl Engine {
         }
     }
 
-    fn uncharge(&mut self, id: SessionId, bytes: u32) {
+    /// Bytes of its poll answers are out, or never will be.
+    pub(crate) fn uncharge(&mut self, id: SessionId, bytes: u32) {
         if let Some(session) = self.find_mut(id) {
             session.charged = session.charged.saturating_sub(bytes);
         }
@@ -281,9 +284,8 @@ impl Engine {
 
 /// The connection of the latest poll answer is not watched any longer.
 fn forget_answer(cx: &mut Context, polling: &mut polling::Polling, id: SessionId) {
-    let Some(conn) = polling.answered_on.take() else { return };
-    if let Some(connection) = cx.conns.find_mut(conn) {
-        connection.answered.retain(|session| *session != id);
+    if let Some(conn) = polling.answered_on.take() {
+        cx.forget_answer(conn, id);
     }
 }
 

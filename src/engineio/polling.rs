@@ -105,11 +105,6 @@ impl Engine {
             write_payload(backlog, queue, pool);
         });
         session.charged += bytes as u32;
-        if let Some(connection) = cx.conns.find_mut(parked.conn)
-            && !connection.answered.contains(&id)
-        {
-            connection.answered.push(id);
-        }
         cx.end_answer(parked, &to, Some((id, bytes as u32)));
     }
 

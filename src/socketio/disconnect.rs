@@ -106,6 +106,11 @@ impl SocketIo {
         }
     }
 
+    /// Whether somebody's end was announced who is not released.
+    pub(crate) fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
     /// Those that nobody has released in their turn.
     pub(crate) fn release_all(&mut self, cx: &mut Context) {
         for id in core::mem::take(&mut self.leaving) {
