@@ -70,11 +70,15 @@ impl Engine {
         if check.is_none() {
             *check = Some(cx.timers.arm(at, Due::UpgradeCheck(id)));
         }
-        outbound::append_to(cx, conn, |egress, pool| {
-            egress.write(pool, |tail| {
-                crate::frame::put_frame(tail, crate::ws::Opcode::Text, b"3probe");
+        // To one that does not read, one answer is as good as many.
+        let bytes_max = cx.config.limits.egress_bytes_high as usize;
+        if cx.conns.find(conn).is_some_and(|candidate| candidate.egress.bytes() <= bytes_max) {
+            outbound::append_to(cx, conn, |egress, pool| {
+                egress.write(pool, |tail| {
+                    crate::frame::put_frame(tail, crate::ws::Opcode::Text, b"3probe");
+                });
             });
-        });
+        }
         self.release_poll(cx, id);
     }
 

@@ -7,5 +7,6 @@ mod endings;
 mod limits;
 mod machine;
 mod speech;
+mod timeouts;
 mod timing;
 mod world;
