@@ -46,17 +46,17 @@ fn check(property: fn(Vec<Op>) -> bool, seed: u64, tests: u64) {
 
 #[test]
 fn a_bare_server_keeps_its_contract() {
-    check(bare, 11, 250);
+    check(bare, 11, 150);
 }
 
 #[test]
 fn a_bare_engine_keeps_its_contract() {
-    check(engine, 12, 150);
+    check(engine, 12, 80);
 }
 
 #[test]
 fn a_node_keeps_its_contract() {
-    check(node, 13, 250);
+    check(node, 13, 150);
 }
 
 fn bare(ops: Vec<Op>) -> bool {
@@ -124,8 +124,8 @@ fn play<M: Commanded>(mut world: World<M>, ops: &[Op]) -> String {
     for &op in ops {
         game.play(&mut world, op);
     }
-    if ops.len() % 2 == 0 {
-        world.shut_down(ops.len() % 4 == 0);
+    if ops.len().is_multiple_of(2) {
+        world.shut_down(ops.len().is_multiple_of(4));
     } else {
         // Everyone goes, and with time nothing is left that waits.
         for conn in world.wires.keys().copied().collect::<Vec<_>>() {
@@ -161,7 +161,7 @@ impl Game {
         let Some(conn) = pick(world, a).filter(|_| kind % 32 > 2) else {
             // There may be too many, and after `shutdown` nobody is let in.
             if let Ok(conn) = world.try_accept() {
-                world.set_deaf(conn, a % 8 == 0);
+                world.set_deaf(conn, a.is_multiple_of(8));
                 self.say(world, conn, opening(b, c), b);
             }
             return self.learn(world);
@@ -184,12 +184,12 @@ impl Game {
                     world.data(conn, &rest);
                 }
             }
-            19 if b % 2 == 0 => world.eof(conn),
+            19 if b.is_multiple_of(2) => world.eof(conn),
             19 if b % 4 == 1 => world.lose(conn),
-            19..=21 => world.write(conn, usize::from(b) * 7, c % 2 == 0),
+            19..=21 => world.write(conn, usize::from(b) * 7, c.is_multiple_of(2)),
             22 => world.write(conn, usize::MAX, false),
             23 if world.wires.get(&conn).is_some_and(|wire| wire.refusing) => world.writable(conn),
-            23 | 24 => world.set_deaf(conn, b % 3 == 0),
+            23 | 24 => world.set_deaf(conn, b.is_multiple_of(3)),
             25 => world.sleep(Duration::from_millis(u64::from(b) * 10)),
             26 => jump(world, b, c),
             27 if b == 0 => {
@@ -243,7 +243,7 @@ impl Game {
             return speech::open();
         };
         if self.joined.insert(sid.clone()) {
-            return speech::post(&sid, if c % 4 == 0 { b"40\x1e40/chat," } else { b"40" });
+            return speech::post(&sid, if c.is_multiple_of(4) { b"40\x1e40/chat," } else { b"40" });
         }
         let came = world.wires[&conn].received.len();
         let parked = self.polls.get(&sid).is_some_and(|(conn, before)| {
@@ -251,9 +251,9 @@ impl Game {
         });
         match b % 16 {
             0 => speech::upgrade(&speech::target(&sid, "websocket")),
-            1..=7 if !parked || c % 16 == 0 => {
+            1..=7 if !parked || c.is_multiple_of(16) => {
                 self.polls.insert(sid.clone(), (conn, came));
-                let close = if c % 4 == 0 { "Connection: close\r\n" } else { "" };
+                let close = if c.is_multiple_of(4) { "Connection: close\r\n" } else { "" };
                 let poll = speech::request("GET", &speech::target(&sid, "polling"), close, b"");
                 match b % 16 {
                     1 => [poll, speech::post(&sid, says(c).as_bytes())].concat(),
@@ -346,7 +346,7 @@ fn websocket_says(b: u8, c: u8) -> Vec<u8> {
         44..48 => vec![b; usize::from(c) + 1],
         48..60 => [speech::frame(0x01, b"42[\"ec"), speech::frame(0x80, b"ho\"]")].concat(),
         60..63 => speech::frame(0x01, b"42[\"spl"),
-        _ if c % 2 == 0 => speech::text(says(b)),
+        _ if c.is_multiple_of(2) => speech::text(says(b)),
         _ => [speech::text(says(b)), speech::text(says(c))].concat(),
     }
 }
@@ -432,14 +432,14 @@ impl Program for Busy {
                 self.acks.extend(ack);
                 act(server, pairs, socket, self.count);
             }
-            Event::Disconnecting { socket, .. } if self.count % 2 == 0 => {
+            Event::Disconnecting { socket, .. } if self.count.is_multiple_of(2) => {
                 assert!(!server.rooms(socket).is_empty() || server.is_present(socket));
                 server.release(now, socket);
             }
             Event::SessionMessage { session, message } => {
                 server.send(now, session, &message, Flags::default());
-                if self.count % 9 == 0 {
-                    let _ = server.close_session(now, session, self.count % 2 == 0);
+                if self.count.is_multiple_of(9) {
+                    let _ = server.close_session(now, session, self.count.is_multiple_of(2));
                 }
             }
             _ => {}
@@ -451,7 +451,7 @@ impl Program for Busy {
 fn act(server: &mut Server, pairs: &mut Pairs, socket: SocketId, count: u64) {
     let now = server.now();
     let args = Payload::from_args((count, "something")).expect("it can be written");
-    let flags = Flags { volatile: count % 4 == 0, ..Flags::default() };
+    let flags = Flags { volatile: count.is_multiple_of(4), ..Flags::default() };
     let Some(namespace) = server.namespace_of(socket) else { return };
     match count % 10 {
         0..=2 => {
@@ -475,10 +475,10 @@ fn act(server: &mut Server, pairs: &mut Pairs, socket: SocketId, count: u64) {
         8 => {
             let _ = server.leave(now, socket, "a");
         }
-        _ if count % 3 == 0 => {
+        _ if count.is_multiple_of(3) => {
             let _ = server.disconnect(now, socket);
         }
-        _ if count % 7 == 0 => {
+        _ if count.is_multiple_of(7) => {
             let _ = server.disconnect_session(now, socket);
         }
         _ => {
@@ -614,7 +614,7 @@ fn busy_app() -> App<Later> {
         })
         .on_disconnect(|cx, _, rooms| cx.broadcast().emit("left", rooms.len() as u32));
     app.of("/chat")
-        .authorize(|cx, _: parlor::Payload| match cx.random() % 3 {
+        .authorize(|cx, _: Payload| match cx.random() % 3 {
             0 => {
                 let (token, verdict) = cx.later();
                 cx.state.connects.push(token);
