@@ -290,13 +290,13 @@ fn pick<M: Machine>(world: &World<M>, a: u8) -> Option<ConnId> {
 fn jump<M: Machine>(world: &mut World<M>, b: u8, c: u8) {
     let before = world.now;
     match b % 4 {
-        0 => world.now = world.now + Duration::from_secs(u64::from(c)),
+        0 => world.now += Duration::from_secs(u64::from(c)),
         1 => {
             if let Some((at, _)) = world.machine.poll_timeout() {
                 world.now = world.now.max(at);
             }
         }
-        2 => world.now = world.now + Duration::from_micros(u64::from(c)),
+        2 => world.now += Duration::from_micros(u64::from(c)),
         _ => {
             let earlier = Instant::from_micros(world.now.as_micros().saturating_sub(u64::from(c)));
             world.machine.handle_timeout(earlier);
@@ -421,7 +421,7 @@ impl Program for Busy {
         self.count += 1;
         let now = server.now();
         match event {
-            Event::Handshake(pending) if self.count % 3 > 0 => {
+            Event::Handshake(pending) if !self.count.is_multiple_of(3) => {
                 let _ = server.admit_handshake(now, pending, Admission::default());
             }
             Event::Handshake(pending) => self.handshakes.push(pending),
@@ -505,7 +505,7 @@ impl Commanded for Bare<Busy> {
             1 | 2 => {
                 if let Some(pending) = program.connects.pop() {
                     let socket = pending.socket();
-                    if c % 3 > 0 {
+                    if !c.is_multiple_of(3) {
                         let _ = server.admit(now, pending);
                     } else if server.refuse(now, pending, "no", None).is_ok() {
                         gone(&mut pairs, socket);
@@ -581,6 +581,12 @@ fn busy_app() -> App<Later> {
     });
     app.engine().on_open(|_| ()).on_close(|_, _| ());
     app.on_room(|_, _| ());
+    lobby(&mut app);
+    chat(&mut app);
+    app
+}
+
+fn lobby(app: &mut App<Later>) {
     app.of("/")
         .on_connect(|cx| {
             cx.join(["a", "b"]);
@@ -613,6 +619,9 @@ fn busy_app() -> App<Later> {
             let _ = cx.to("a").emit("leaving", ());
         })
         .on_disconnect(|cx, _, rooms| cx.broadcast().emit("left", rooms.len() as u32));
+}
+
+fn chat(app: &mut App<Later>) {
     app.of("/chat")
         .authorize(|cx, _: Payload| match cx.random() % 3 {
             0 => {
@@ -636,7 +645,6 @@ fn busy_app() -> App<Later> {
         })
         .on("flood", |cx, (): ()| cx.emit("flood", "x".repeat(1500)))
         .on_disconnect(|_, _, _| ());
-    app
 }
 
 impl Commanded for Watched<Later> {
@@ -648,12 +656,12 @@ impl Commanded for Watched<Later> {
                 Outside::Answer(token, Payload::from_args(c).map_err(|e| e.to_string()))
             }),
             1 | 2 => root.state.connects.pop().map(|token| {
-                Outside::Decide(token, if c % 3 > 0 { admit() } else { refuse("late") })
+                Outside::Decide(token, if !c.is_multiple_of(3) { admit() } else { refuse("late") })
             }),
             3 => root.state.handshakes.pop().map(|token| {
                 Outside::DecideHandshake(
                     token,
-                    if c % 3 > 0 { admit() } else { refuse("late") }.into(),
+                    if !c.is_multiple_of(3) { admit() } else { refuse("late") }.into(),
                 )
             }),
             4 => root.state.requests.pop().map(|token| {
