@@ -407,8 +407,8 @@ impl Server {
 
 /// Time, chance and counters.
 impl Server {
-    /// Fires once after so long, or `every` so long, by `Event::Timer`; `None` if `timers_max` is
-    /// reached.
+    /// Fires once after so long, or `every` so long (at least 1 ms; what a stall made it miss is
+    /// skipped), by `Event::Timer`; `None` if `timers_max` is reached.
     pub fn timer(&mut self, now: Instant, after: Duration, every: bool) -> Option<TimerId> {
         self.command(now);
         self.arm_timer(after, every)

@@ -492,6 +492,9 @@ impl Server {
     }
 }
 
+/// The shortest period of a timer.
+const EVERY_MIN: Duration = Duration::from_millis(1);
+
 /// Input that a driver had read before it was told to pause; more breaks the contract.
 const HELD_BYTES_MAX: usize = 1 << 20;
 
@@ -502,6 +505,8 @@ impl Server {
             self.cx.stats.limits_hit += 1;
             return None;
         }
+        // One that is due again at once would leave no time for anything else.
+        let after = if every { after.max(EVERY_MIN) } else { after };
         self.timer_serial += 1;
         let timer = TimerId(self.timer_serial);
         let armed = self.cx.timers.arm(self.cx.now + after, Due::Application(timer));
@@ -520,11 +525,18 @@ impl Server {
         self.timers.contains_key(&timer)
     }
 
-    /// A periodic one keeps its phase, however late the driver is.
+    /// A periodic one keeps its phase, however late the driver is, and does not catch up on what
+    /// it missed.
     fn timer_fired(&mut self, timer: TimerId, at: Instant) {
         let Some(entry) = self.timers.get_mut(&timer) else { return };
         match entry.every {
-            Some(every) => entry.armed = self.cx.timers.arm(at + every, Due::Application(timer)),
+            Some(every) => {
+                let late = self.cx.now.saturating_since(at).as_micros();
+                let missed = late / every.as_micros();
+                let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+                let next = at + every.saturating_mul(missed.saturating_add(1));
+                entry.armed = self.cx.timers.arm(next, Due::Application(timer));
+            }
             None => {
                 self.timers.remove(&timer);
             }

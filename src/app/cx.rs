@@ -326,7 +326,8 @@ impl<'a, S: Send + 'static, D: Default + Send + 'static> SocketHandle<'a, S, D> 
         self.io.timer(delay, Some(socket), work)
     }
 
-    /// Runs again and again, until it is cancelled or the socket has gone. It keeps its phase.
+    /// Runs again and again, until it is cancelled or the socket has gone. It keeps its phase and
+    /// skips what a stall made it miss; a period is at least 1 ms.
     pub fn every<R: Quiet>(
         &self,
         period: Duration,

@@ -143,3 +143,28 @@ fn a_hundred_thousand_clients_leave_nothing_behind() {
     assert_eq!((stats.sockets_connected, stats.sockets_disconnected), (100_000, 100_000));
     assert_eq!((stats.sessions_opened, stats.sessions_closed), (100_000, 100_000));
 }
+
+/// It keeps its phase, and does not fire once for each period that a stall has swallowed.
+#[test]
+fn a_periodic_timer_skips_what_it_missed() {
+    use parlor::{Instant, Output, Server};
+    let at = |ms: u64| Instant::from_micros(ms * 1000);
+    let mut server =
+        Server::new(Config::default(), [1; 32], at(0), 0).expect("a sound configuration");
+    let timer = server.timer(at(0), ms(10), true).expect("there is room for one");
+    let fired = |server: &mut Server, now| {
+        let mut fired = 0;
+        while server.handle_timeout(now) {
+            fired += std::iter::from_fn(|| server.poll_output())
+                .filter(|output| matches!(output, Output::Event { .. }))
+                .count();
+        }
+        fired
+    };
+    assert_eq!(fired(&mut server, at(95)), 1);
+    assert_eq!(server.poll_timeout().map(|(next, _)| next), Some(at(100)));
+    assert!(server.cancel(timer));
+    assert!(server.timer(at(100), ms(0), true).is_some());
+    assert_eq!(fired(&mut server, at(100)), 0, "a period has some length");
+    assert_eq!(fired(&mut server, at(101)), 1);
+}
