@@ -7,8 +7,8 @@
 //! | `Closing` | nothing, input is dropped | egress empty: `ShutdownWrite`, then `Lingering`, or `Close` where the peer has ended; `linger` over: `Close` with bytes left |
 //! | `Lingering` | nothing, input is dropped | the peer's end, or `linger` over: `Close` |
 //!
-//! A server that closes with unread input makes the kernel send RST, which destroys the last bytes on
-//! their way: hence the half-close and the wait for the peer's (RFC 9112, 9.6).
+//! A server that closes with unread input makes the kernel send RST, which destroys the last bytes
+//! on their way: hence the half-close and the wait for the peer's (RFC 9112, 9.6).
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -1,9 +1,9 @@
 //! Queues of outgoing bytes. The core holds every byte until the kernel has it.
 //!
-//! A queue is a list of chunks: a shared frame, or a stretch of the queue's own *tail*, a buffer for
-//! everything that only one recipient gets. Chunks come from one slab for the whole server and tails
-//! from a pool, so that emptying and refilling a queue allocates nothing, and an empty one owns
-//! nothing.
+//! A queue is a list of chunks: a shared frame, or a stretch of the queue's own *tail*, a buffer
+//! for everything that only one recipient gets. Chunks come from one slab for the whole server and
+//! tails from a pool, so that emptying and refilling a queue allocates nothing, and an empty one
+//! owns nothing.
 //!
 //! A connection's queue holds bytes as they go out. A session's backlog holds packets as they came,
 //! since what waits for a poll may leave by a websocket after all; there each packet is a chunk.

@@ -16,11 +16,15 @@ use crate::payload::Payload;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A client asks for a session; only with [`Config::decide_handshakes`](crate::Config::decide_handshakes).
+    /// A client asks for a session; only with [`Config::decide_handshakes`].
+    ///
+    /// [`Config::decide_handshakes`]: crate::Config::decide_handshakes
     Handshake(PendingHandshake),
     /// A handshake or another request was refused by Engine.IO.
     HandshakeFailed(HandshakeFailure),
-    /// A request that is not Engine.IO's; only with [`Config::take_requests`](crate::Config::take_requests).
+    /// A request that is not Engine.IO's; only with [`Config::take_requests`].
+    ///
+    /// [`Config::take_requests`]: crate::Config::take_requests
     Request(PendingRequest),
 
     /// A client asks to join a namespace that decides for itself. Ends with `Connected`, with a
@@ -178,9 +182,11 @@ pub struct HandshakeFailure {
     pub head: RequestHead,
 }
 
-/// A client that waits for a session. Answer it with [`Server::admit_handshake`](crate::Server::admit_handshake)
-/// or [`Server::refuse_handshake`](crate::Server::refuse_handshake); dropped, it is refused when
-/// `decision_timeout` is over.
+/// A client that waits for a session. Answer it with [`Server::admit_handshake`] or
+/// [`Server::refuse_handshake`]; dropped, it is refused when `decision_timeout` is over.
+///
+/// [`Server::admit_handshake`]: crate::Server::admit_handshake
+/// [`Server::refuse_handshake`]: crate::Server::refuse_handshake
 #[derive(Debug)]
 #[must_use = "answer it with `admit_handshake` or `refuse_handshake`"]
 pub struct PendingHandshake {

@@ -3,7 +3,9 @@
 use crate::event::Event;
 use crate::id::ConnId;
 
-/// What a driver does next. Popping one does no work; see [`Server::poll_output`](crate::Server::poll_output).
+/// What a driver does next. Popping one does no work; see [`Server::poll_output`].
+///
+/// [`Server::poll_output`]: crate::Server::poll_output
 #[derive(Debug)]
 #[must_use = "an output that is not carried out strands its connection"]
 #[non_exhaustive]
@@ -15,8 +17,10 @@ pub enum Output {
         /// What happened.
         event: Event,
     },
-    /// There are bytes to write: make one write attempt with [`Server::egress`](crate::Server::egress)
-    /// before sleeping, and report it as `Input::Sent`. At most one is outstanding per connection.
+    /// There are bytes to write: make one write attempt with [`Server::egress`] before sleeping,
+    /// and report it as `Input::Sent`. At most one is outstanding per connection.
+    ///
+    /// [`Server::egress`]: crate::Server::egress
     Flush(ConnId),
     /// Stop reading this connection.
     Pause(ConnId),
