@@ -3,12 +3,13 @@
 //! The behaviours are JavaScript (`behaviours.js`), and each is a test of its own for each of the
 //! six ways. With `PARLOR_INTEROP_URL` they run against the server there, such as `reference.js`.
 
+#[path = "../common/npm.rs"]
+mod npm;
 mod server;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -206,16 +207,11 @@ impl Clients {
 fn url() -> Option<&'static str> {
     static URL: OnceLock<Result<Option<String>, String>> = OnceLock::new();
     let prepare = || {
-        if let Err(why) = has_node() {
-            if env::var("CI").is_ok_and(|ci| ci == "true") {
-                return Err(why);
-            }
-            // Not `eprintln!`, which the test harness hides where tests pass.
-            let skipped = 6 * BEHAVIOURS.len();
-            writeln!(io::stderr(), "\nSKIPPED: {skipped} tests of interop, for {why}\n").ok();
+        let tests = format!("{} tests of interop", 6 * BEHAVIOURS.len());
+        if !npm::or_skip(npm::has_tools(&["node", "npm"]), &tests)? {
             return Ok(None);
         }
-        install()?;
+        npm::install(HERE)?;
         let url = env::var("PARLOR_INTEROP_URL");
         Ok(Some(url.unwrap_or_else(|_| format!("http://{}", server::start()))))
     };
@@ -223,34 +219,6 @@ fn url() -> Option<&'static str> {
         Ok(url) => url.as_deref(),
         Err(why) => panic!("{why}"),
     }
-}
-
-fn has_node() -> Result<(), String> {
-    for tool in ["node", "npm"] {
-        let found = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
-        found.map_err(|error| format!("{tool} does not run: {error}"))?;
-    }
-    Ok(())
-}
-
-/// `npm ci`, unless the packages of this very lock file are there.
-fn install() -> Result<(), String> {
-    let stamp = format!("{HERE}/node_modules/.installed-lock.json");
-    let prepare = || {
-        // Another run of the tests may be at it.
-        let guard = File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/interop.lock"))?;
-        guard.lock()?;
-        let wanted = fs::read(format!("{HERE}/package-lock.json"))?;
-        if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-            return Ok(());
-        }
-        let npm = Command::new("npm").arg("ci").current_dir(HERE).output()?;
-        if !npm.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&npm.stderr)));
-        }
-        fs::write(&stamp, wanted)
-    };
-    prepare().map_err(|error| format!("npm ci: {error}"))
 }
 
 fn node() -> Command {
