@@ -67,7 +67,8 @@
 //! let mut wire = Wire { conn, unread: Vec::new(), written: Vec::new() };
 //!
 //! // A client: it upgrades, joins the namespace `/`, and asks. Its frames are masked, with zeros.
-//! let frame = |text: &str| [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat();
+//! let head = |text: &str| [0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+//! let frame = |text: &str| [&head(text), text.as_bytes()].concat();
 //! let upgrade = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
 //!     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
 //!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -110,12 +111,12 @@
 //!
 //! ## Writing
 //!
-//! The server keeps every byte until the kernel has it. [`Output::Flush`] asks for one write attempt
-//! before the driver sleeps; [`egress`](Server::egress) shows the bytes, slice by slice, and
-//! [`Input::Sent`] reports how many were taken. What `egress` has shown stays as it is until then,
-//! so a completion-based loop may write from it. After a refusal (`refused: true`) the next `Flush`
-//! comes with [`Input::Writable`]. A [`Output::Close`] with bytes left says `abort`: reset the
-//! connection, or the peer takes what it has for the whole.
+//! The server keeps every byte until the kernel has it. [`Output::Flush`] asks for one write
+//! attempt before the driver sleeps; [`egress`](Server::egress) shows the bytes, slice by slice,
+//! and [`Input::Sent`] reports how many were taken. What `egress` has shown stays as it is until
+//! then, so a completion-based loop may write from it. After a refusal (`refused: true`) the next
+//! `Flush` comes with [`Input::Writable`]. A [`Output::Close`] with bytes left says `abort`: reset
+//! the connection, or the peer takes what it has for the whole.
 //!
 //! # Turns
 //!
@@ -134,7 +135,8 @@
 //! # Features
 //!
 //! The crate is `no_std` and needs `alloc`. `std`, off by default and switched on by `parlor-io`,
-//! does one thing: attachments ([`Bytes`]) reach handlers, and leave them, shared instead of copied.
+//! does one thing: attachments ([`Bytes`]) reach handlers, and leave them, shared instead of
+//! copied.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -156,8 +156,8 @@ impl<S> fmt::Debug for Audience<'_, S> {
     }
 }
 
-/// Room names: `"a"`, a `String`, an array, a `Vec` or a slice of them, by value or by reference, or
-/// a [`SocketId`], as everyone is in the room of their own id.
+/// Room names: `"a"`, a `String`, an array, a `Vec` or a slice of them, by value or by reference,
+/// or a [`SocketId`], as everyone is in the room of their own id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name rooms",
     label = "not a room, nor a list of rooms",

@@ -88,8 +88,8 @@ pub fn go_on() -> Pass {
     Pass::GoOn
 }
 
-/// From [`before`](crate::Namespace::before): no handler runs, and a client that waits for an answer
-/// hears none.
+/// From [`before`](crate::Namespace::before): no handler runs, and a client that waits for an
+/// answer hears none.
 pub fn stop() -> Pass {
     Pass::Stop
 }
