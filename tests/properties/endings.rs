@@ -132,9 +132,9 @@ fn an_announced_end_comes_without_another_input() {
     world.sleep(Duration::ZERO);
     let events = world.events();
     let reason = DisconnectReason::TransportClose;
-    let last = events.last().expect("it has ended");
-    assert!(
-        matches!(last, Event::Disconnected { socket: s, reason: r, .. } if (*s, *r) == (socket, reason))
-    );
+    let Some(Event::Disconnected { socket: gone, reason: why, .. }) = events.last() else {
+        panic!("it has ended: {events:?}");
+    };
+    assert_eq!((*gone, *why), (socket, reason));
     world.check_forgotten();
 }
