@@ -121,12 +121,14 @@ impl Engine {
         volatile: bool,
     ) -> SendStatus {
         let sessions = self.sessions.len() as u64;
-        let Some(session) = self.find_mut(id).filter(|s| matches!(s.state, State::Open)) else {
+        let Some(session) = self.find_mut(id) else { return SendStatus::Gone };
+        if let State::Closing { .. } = session.state {
             if volatile {
                 count(cx, Busy::Closing);
+                return SendStatus::Dropped;
             }
             return SendStatus::Gone;
-        };
+        }
         let bytes = load.bytes(session.shape());
         let waiting = session.egress_bytes(cx);
         if volatile && let Err(busy) = session.can_take(cx, bytes) {
