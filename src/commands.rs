@@ -429,6 +429,12 @@ impl Server {
         self.cx.turns.current
     }
 
+    /// The latest turn that has begun. An input or a deadline between two looks at it was a turn if
+    /// it has grown.
+    pub fn turn_last(&self) -> u64 {
+        self.cx.turns.last()
+    }
+
     /// A number nobody can foresee who does not know the seed.
     pub fn random(&mut self) -> u64 {
         self.cx.rng.application()

@@ -94,6 +94,10 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
     /// A new cause: an input that counts as one, or a deadline.
     pub(crate) fn begin(&mut self) {
         self.last += 1;
