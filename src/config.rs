@@ -47,7 +47,8 @@ pub struct Config {
     pub destroy_upgrade_timeout: Option<Duration>,
     /// How long last bytes may take to be written, and then the peer to close. 5 s.
     pub linger: Duration,
-    /// How long a request may take to arrive, from its first byte to its last. 60 s.
+    /// How long a request may take to arrive, from its first byte to its last; the first one of a
+    /// connection, from its opening. 60 s.
     pub request_timeout: Duration,
     /// How long a connection may stay open between requests. 60 s.
     pub idle_timeout: Duration,
