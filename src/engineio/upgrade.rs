@@ -15,6 +15,7 @@ use core::time::Duration;
 
 use super::packet::{Packet, ParseError};
 use super::{CloseReason, Context, Engine, SessionId, State, Transport, Up, outbound, websocket};
+use crate::connection::Owner;
 use crate::id::ConnId;
 use crate::time::Instant;
 use crate::timer::{Armed, Due};
@@ -112,6 +113,8 @@ impl Engine {
                 super::polling::answer_released(cx, &session.headers, parked, b"1");
             }
             if let Some(post) = polling.take_post() {
+                // It is cut, and the session does not wait for it any longer.
+                cx.set_owner(post, Owner::None);
                 cx.abort_connection(post.conn);
             }
         }
