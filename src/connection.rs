@@ -41,7 +41,7 @@ pub(crate) struct Connection {
     /// The turn in which the last Engine.IO packet was appended.
     pub(crate) turn: u64,
     deadline: Option<(Armed, Wake)>,
-    /// Only while some are on their way, or not known to have arrived.
+    /// From the first poll answer on: most connections have none.
     polls: Option<Box<Polls>>,
     pub(crate) peer: Peer,
 }
@@ -206,10 +206,6 @@ impl Connection {
             Stage::Http(http) => Some(http),
             Stage::WebSocket { .. } | Stage::Closing | Stage::Lingering => None,
         }
-    }
-
-    fn trim_polls(&mut self) {
-        self.polls.take_if(|polls| polls.charges.is_empty() && polls.answered.is_empty());
     }
 
     /// Whether input is to be held back.
@@ -675,7 +671,6 @@ impl Context {
         if let Some(polls) = &mut connection.polls {
             polls.answered.retain(|other| *other != session);
         }
-        connection.trim_polls();
     }
 
     fn resume(&mut self, conn: ConnId) {
@@ -743,7 +738,6 @@ impl Context {
             while let Some(charge) = polls.charges.pop_front_if(|c| c.until <= polls.sent) {
                 outcome.answered.push((charge.session, charge.bytes));
             }
-            connection.trim_polls();
         }
         match &connection.stage {
             Stage::WebSocket { session, .. } if empty => outcome.drained = Some(*session),
