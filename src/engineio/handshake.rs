@@ -177,7 +177,7 @@ impl Engine {
         match request.head.method {
             Method::Get => self.poll(cx, id, request),
             Method::Post => self.post(cx, id, request),
-            _ => cx.answer(request.id, 500, |head| head, b""),
+            _ => answer_empty(cx, request.id, 500),
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl Engine {
     ) {
         if self.handshakes.len() >= cx.config.limits.handshakes_pending_max as usize {
             cx.stats.limits_hit += 1;
-            return cx.answer_and_close(id, 503, |head| head, b"");
+            return answer_overloaded(cx, id);
         }
         self.handshake_serial = self.handshake_serial.wrapping_add(1);
         let serial = self.handshake_serial;
@@ -313,7 +313,7 @@ impl Engine {
         };
         if full || cx.shutting_down {
             cx.stats.limits_hit += u64::from(full);
-            return cx.answer_and_close(id, 503, |head| head, b"");
+            return answer_overloaded(cx, id);
         }
         let headers = (!admission.headers.is_empty()).then(|| admission.headers.into_boxed_slice());
         self.generation = self.generation.wrapping_add(1);
@@ -489,6 +489,20 @@ fn answer_refusal(cx: &mut Context, id: ExchangeId, refusal: &Refusal, upgrades:
         head.header("Content-Type", "application/json")
     });
     cx.answer(id, refusal.status(), fields, body.as_bytes());
+}
+
+/// An error that its status says everything about. It too is for scripts of other origins to see.
+pub(super) fn answer_empty(cx: &mut Context, id: ExchangeId, status: u16) {
+    let (cors, extra) = (cx.cors.clone(), cx.extra(id));
+    let fields = head_fields(|head| write_common(head, cors.as_deref(), &extra));
+    cx.answer(id, status, fields, b"");
+}
+
+/// A limit is reached: one connection fewer.
+fn answer_overloaded(cx: &mut Context, id: ExchangeId) {
+    let (cors, extra) = (cx.cors.clone(), cx.extra(id));
+    let fields = head_fields(|head| write_common(head, cors.as_deref(), &extra));
+    cx.answer_and_close(id, 503, fields, b"");
 }
 
 fn refuse_websocket(cx: &mut Context, id: ExchangeId, refusal: ws::Refusal) {

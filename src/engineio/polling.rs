@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bytestring::ByteString;
 
-use super::handshake::{Request, write_common, write_hooks};
+use super::handshake::{Request, answer_empty, write_common, write_hooks};
 use super::packet::{Packet, Packets};
 use super::{CloseReason, Context, Engine, Headers, SessionId, State, Transport, TransportFault};
 use crate::connection::{ExchangeId, Owner, head_fields};
@@ -64,7 +64,7 @@ impl Engine {
         let Transport::Polling(polling) = &mut session.transport else { return };
         super::forget_answer(cx, polling, id);
         if polling.is_parked() {
-            cx.answer(request.id, 400, |head| head, b"");
+            answer_empty(cx, request.id, 400);
             let fault = TransportFault::PollOverlap;
             return self.end(cx, id, CloseReason::TransportError(fault));
         }
@@ -120,13 +120,13 @@ impl Engine {
     pub(super) fn post(&mut self, cx: &mut Context, id: SessionId, request: &Request<'_, '_>) {
         let Some(polling) = self.polling_mut(id) else { return };
         if let Some(first) = polling.take_post() {
-            cx.answer(request.id, 400, |head| head, b"");
+            answer_empty(cx, request.id, 400);
             cx.abort_connection(first.conn);
             let fault = TransportFault::PostOverlap;
             return self.end(cx, id, CloseReason::TransportError(fault));
         }
         if request.head.header("content-type") == Some(b"application/octet-stream") {
-            cx.answer(request.id, 400, |head| head, b"");
+            answer_empty(cx, request.id, 400);
             let fault = TransportFault::InvalidContent;
             return self.end(cx, id, CloseReason::TransportError(fault));
         }
@@ -146,7 +146,7 @@ impl Engine {
         let exchange = post.id;
         polling.post = None;
         cx.stats.bodies_too_large += 1;
-        cx.answer(exchange, 413, |head| head, b"");
+        answer_empty(cx, exchange, 413);
     }
 
     /// A POST's body is complete: its packets are handled, then it is answered.
