@@ -155,6 +155,7 @@ mod engineio;
 mod error;
 mod event;
 mod frame;
+pub mod guide;
 mod http;
 mod id;
 mod input;

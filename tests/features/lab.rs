@@ -61,7 +61,7 @@ impl<S: Send + 'static> Lab<S> {
     }
 
     pub(crate) fn connect(&mut self) -> ConnId {
-        let peer = SocketAddr::from(([192, 0, 2, 1], 4000)).into();
+        let peer = SocketAddr::from(([192, 0, 2, 1], 4000));
         let conn = self.node.accept(self.now(), peer).expect("there is room");
         self.wires.insert(conn, Wire::default());
         conn
@@ -236,6 +236,12 @@ impl<S: Send + 'static> Lab<S> {
     /// What a client has heard so far does not matter.
     pub(crate) fn forget(&mut self, conn: ConnId) {
         self.wires.get_mut(&conn).expect("it was connected").received.clear();
+    }
+
+    /// A client that has gone, and all short names.
+    pub(crate) fn remove(&mut self, conn: ConnId) {
+        self.wires.remove(&conn);
+        self.ids.clear();
     }
 
     /// What a client has heard since it was asked.

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod differences;
 mod http;
 mod lab;
 mod net;

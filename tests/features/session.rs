@@ -457,7 +457,7 @@ fn row_048_address_request_revision_and_transport_are_shown() {
 }
 
 #[test]
-fn row_048_bytes_are_bytes() {
+fn row_017_bytes_that_are_sent_are_bytes() {
     let mut app = App::new();
     app.engine().on_open(|cx| cx.send(Bytes::from_static(&[0, 255])));
     let mut lab = Lab::with(Config::engine(), app);

@@ -677,7 +677,7 @@ fn row_131_a_server_that_closes_tells_every_socket_and_no_client() {
         assert!(places[0].is_some() && places[0] < places[1], "{log:?}");
     }
     assert_eq!(log.len(), 6, "each once, though it was asked twice");
-    let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 4000)).into();
+    let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 4000));
     assert!(lab.node.accept(lab.now(), peer).is_err());
     assert!(lab.node.is_drained());
 }

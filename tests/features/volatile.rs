@@ -267,3 +267,18 @@ fn row_124_flags_do_not_reach_the_next_emit() {
     });
     assert_eq!(lab.get(&session), [r#"200 42["kept"]"#.to_owned() + "\x1e" + r#"42["kept too"]"#]);
 }
+
+/// On one server without compression both change nothing but whom `local` leaves out: the sender.
+#[test]
+fn row_123_local_and_compress_are_flags_of_one_emit() {
+    let mut app = App::with_state(Log::new());
+    app.of("/").on("go", |cx, ()| {
+        cx.compress(false).emit("own", ());
+        cx.local().broadcast().emit("local", ());
+        cx.io().of("/").local().compress(false).emit("all", ());
+    });
+    let mut lab = Lab::new(app);
+    let (first, second) = (lab.connected(), lab.connected());
+    assert_eq!(lab.text(first, r#"42["go"]"#), [r#"42["own"]"#, r#"42["all"]"#]);
+    assert_eq!(lab.said(second), [r#"42["local"]"#, r#"42["all"]"#]);
+}

@@ -1,0 +1,4 @@
+//! Pages to read: what the types do not say.
+
+#[doc = include_str!("differences.md")]
+pub mod differences {}
