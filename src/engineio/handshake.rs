@@ -67,6 +67,8 @@ pub(super) struct Waiting {
     id: ExchangeId,
     opening: Opening,
     deadline: Armed,
+    /// For the report, should nobody decide: the other copy is with the application.
+    head: RequestHead,
 }
 
 /// What it takes to open a session.
@@ -171,6 +173,9 @@ impl Engine {
             return Err(Refusal::new(3, "PROTOCOL_MISMATCH"));
         }
         if upgrades {
+            if request.head.method != Method::Get {
+                return Err(Refusal::new(2, request.head.method.as_str()));
+            }
             self.accept_candidate(cx, request, websocket, id);
             return Ok(());
         }
@@ -240,7 +245,7 @@ impl Engine {
         let key = entry.key() as u32;
         let at = cx.now + cx.config.decision_timeout();
         let deadline = cx.timers.arm(at, Due::Handshake { key, serial });
-        entry.insert(Waiting { serial, id, opening, deadline });
+        entry.insert(Waiting { serial, id, opening, deadline, head: head.clone() });
         cx.set_owner(id, Owner::Handshake(key));
         cx.event(Event::Handshake(PendingHandshake { key, serial, head }));
     }
@@ -283,8 +288,8 @@ impl Engine {
     pub(crate) fn handshake_expired(&mut self, cx: &mut Context, key: u32, serial: u32) {
         let Some(waiting) = self.take_waiting(key, serial) else { return };
         let refusal = Refusal::new(4, "the decision took too long");
-        cx.stats.handshakes_failed += 1;
         answer_refusal(cx, waiting.id, &refusal, waiting.opening.websocket.is_some());
+        failed(cx, refusal, waiting.head);
     }
 
     /// The client went before it was decided.
