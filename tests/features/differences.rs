@@ -59,8 +59,8 @@ fn a_client_that_goes_before_its_handshake_is_decided_has_no_session() {
         later
     });
     let mut lab = Lab::new(app);
-    let leave: [fn(&mut Lab<Option<HandshakeToken>>, ConnId); 2] = [Lab::lose, Lab::finish];
-    for leave in leave {
+    type Leave = fn(&mut Lab<Option<HandshakeToken>>, ConnId);
+    for leave in [Lab::lose as Leave, Lab::finish] {
         let conn = lab.connect();
         lab.request(conn, "GET", "?EIO=4&transport=polling", &[], "");
         leave(&mut lab, conn);

@@ -52,6 +52,19 @@ fn row_002_a_query_is_decoded_and_its_last_duplicate_counts() {
     assert_eq!(answer.text(), format!(r#"{{"code":4,"message":"{seen}"}}"#));
 }
 
+/// RFC 6455, 4.1: the method is GET.
+#[test]
+fn row_005_a_session_is_not_upgraded_by_another_method() {
+    let addr = serve_config(Config::default());
+    let sid = sid_of(get(addr, OPEN).text());
+    for method in ["POST", "PUT", "HEAD"] {
+        let mut http = Http::connect(addr);
+        http.send(method, &format!("{OPEN_WEBSOCKET}&sid={sid}"), &UPGRADE, b"");
+        assert_eq!(head_of(&mut http)[0], "HTTP/1.1 400 Bad Request", "{method}");
+    }
+    WebSocket::open(addr, &format!("{OPEN_WEBSOCKET}&sid={sid}"));
+}
+
 /// One request that is wrong in every way, mended one thing at a time.
 #[test]
 fn row_006_the_order_of_verification() {
@@ -344,11 +357,13 @@ fn row_011_headers_of_an_admission_come_first_once_and_then_always() {
 #[test]
 fn row_012_each_refusal_is_told_with_code_message_and_context() {
     let (tell, from) = mpsc::channel();
-    let addr = serve(Config::default(), move |_io| {
+    let config = Config { decision_timeout: Some(Duration::from_millis(20)), ..Config::default() };
+    let addr = serve(config, move |_io| {
         let mut app = App::new();
-        app.on_handshake(|_root, head| match head.query("no") {
-            Some(why) => refuse(why),
-            None => admit(),
+        app.on_handshake(|_root, asked| match asked.query("no").as_deref() {
+            Some("answer") => asked.later().1,
+            Some(why) => refuse(why).into(),
+            None => admit().into(),
         });
         app.on_handshake_error(move |_root, failure| {
             let text = [&*failure.message, &*failure.context, failure.head.method()].join(" | ");
@@ -380,6 +395,11 @@ fn row_012_each_refusal_is_told_with_code_message_and_context() {
             "GET",
             "EIO=4&transport=polling&no=full".into(),
             "4 full | refused by the application | GET",
+        ),
+        (
+            "GET",
+            "EIO=4&transport=polling&no=answer".into(),
+            "4 Forbidden | the decision took too long | GET",
         ),
         ("GET", "EIO=3&transport=polling".into(), "5 Unsupported protocol version | 3 | GET"),
     ] {

