@@ -104,7 +104,9 @@ fn decision_timeout_of_a_handshake() {
     assert!(world.received(conn).is_empty());
     world.sleep(MS);
     assert_eq!(world.answers(conn)[0].0, 403);
-    let Some(Event::Handshake(late)) = world.events().pop() else { panic!("it was asked") };
+    let mut events = world.events();
+    let Some(Event::HandshakeFailed(_)) = events.pop() else { panic!("it is told") };
+    let Some(Event::Handshake(late)) = events.pop() else { panic!("it was asked") };
     let now = world.now;
     assert!(world.server_mut().admit_handshake(now, late, Default::default()).is_err());
 }
