@@ -15,9 +15,10 @@ use crate::http::RequestHead;
 use crate::id::{AskId, NamespaceId, SessionId, SocketId, TimerId};
 use crate::input::Peer;
 use crate::payload::Payload;
-use crate::requests::Response;
-use crate::server::{Admission, Flags, Recipients, Server, Transport};
+use crate::server::Server;
 use crate::stats::Stats;
+use crate::terms::Response;
+use crate::terms::{Admission, Flags, Recipients, Transport};
 use crate::time::Instant;
 
 /// Namespaces.

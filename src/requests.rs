@@ -1,6 +1,5 @@
 //! Requests that are not Engine.IO's: the application answers them, or a 404 does.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use slab::Slab;
@@ -12,21 +11,8 @@ use crate::error::Gone;
 use crate::event::{Event, PendingRequest};
 use crate::http::{self, Head, RequestHead};
 use crate::id::ConnId;
+use crate::terms::Response;
 use crate::timer::{Armed, Due};
-
-/// An answer to a request.
-///
-/// `Content-Length` and `Connection` are the server's business; a header whose name or value cannot
-/// stand in a head is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Response {
-    /// From 200 to 599.
-    pub status: u16,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
-}
 
 /// Requests that the application has not answered. Keys are ours.
 #[derive(Default)]

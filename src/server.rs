@@ -1,8 +1,6 @@
 //! The server: owns the tables and queues, routes inputs to the layers and drains them.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -14,7 +12,7 @@ use crate::engineio::{self, Engine, Route, Up};
 use crate::error::{ConfigError, Overloaded};
 use crate::event::Event;
 use crate::http::{self, ReaderLimits};
-use crate::id::{ConnId, NamespaceId, SocketId, TimerId};
+use crate::id::{ConnId, TimerId};
 use crate::input::{Input, Peer};
 use crate::output::{Output, Wake};
 use crate::requests::Requests;
@@ -39,74 +37,6 @@ pub struct Server {
 struct Timer {
     armed: Armed,
     every: Option<Duration>,
-}
-
-/// How a packet is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags {
-    /// Sent if the client can take it at this instant, else dropped without trace.
-    pub volatile: bool,
-    /// To sockets of this server only. Without a cluster all are.
-    pub local: bool,
-    /// Whether it may be compressed, where compression is on.
-    pub compress: bool,
-}
-
-impl Default for Flags {
-    fn default() -> Self {
-        Self { volatile: false, local: false, compress: true }
-    }
-}
-
-/// Whom a broadcast is for: the connected sockets in any of `rooms`, or in the whole namespace if
-/// none is named, and in none of `except`; each once.
-#[derive(Clone, Copy, Debug)]
-pub struct Recipients<'a> {
-    /// Where.
-    pub namespace: NamespaceId,
-    /// In any of these rooms.
-    pub rooms: &'a [Box<str>],
-    /// In none of these.
-    pub except: &'a [Box<str>],
-    /// Not this one.
-    pub except_socket: Option<SocketId>,
-}
-
-impl Recipients<'_> {
-    /// Everyone in a namespace.
-    pub fn all(namespace: NamespaceId) -> Self {
-        Self { namespace, rooms: &[], except: &[], except_socket: None }
-    }
-}
-
-/// What the answers to an admitted client carry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Admission {
-    /// On the first answer only.
-    pub initial_headers: Vec<(String, String)>,
-    /// On every answer of the session.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Admission {
-    /// Header names and values that cannot stand in a head are left out.
-    pub(crate) fn checked(mut self) -> Self {
-        let valid = |(name, value): &(String, String)| {
-            http::is_name_valid(name.as_bytes()) && http::is_value_valid(value.as_bytes())
-        };
-        self.initial_headers.retain(valid);
-        self.headers.retain(valid);
-        self
-    }
-}
-
-/// What carries a session right now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// WebSocket.
-    WebSocket,
 }
 
 /// Shows how much there is of everything, and the time.
@@ -549,7 +479,9 @@ impl Server {
 mod tests {
     use super::*;
     use crate::event::Message;
+    use crate::terms::Flags;
     use alloc::format;
+    use alloc::string::String;
 
     /// One request on a connection of its own, written out as far as the kernel takes it.
     fn ask(server: &mut Server, request: &str) -> String {

@@ -19,7 +19,7 @@ use crate::connection::{ExchangeId, Extra, ResponseHead, head_fields};
 use crate::event::{Event, HandshakeFailure, PendingHandshake};
 use crate::frame;
 use crate::http::{self, Head, Method, RequestHead, query_pairs};
-use crate::server::Admission;
+use crate::terms::Admission;
 use crate::timer::{Armed, Due};
 use crate::ws;
 

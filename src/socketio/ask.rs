@@ -10,7 +10,7 @@ use crate::error::{AskError, SendStatus};
 use crate::event::Event;
 use crate::id::{AskId, SocketId};
 use crate::payload::Payload;
-use crate::server::Flags;
+use crate::terms::Flags;
 use crate::timer::{Armed, Due};
 
 /// Unsettled asks, by socket and by the number on the wire. The numbers are ours; a client can only

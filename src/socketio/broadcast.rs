@@ -10,7 +10,7 @@ use crate::error::{Fanout, SendStatus};
 use crate::frame::Frame;
 use crate::id::SocketId;
 use crate::payload::Payload;
-use crate::server::{Flags, Recipients};
+use crate::terms::{Flags, Recipients};
 
 impl SocketIo {
     /// Work in proportion to the members of the rooms named, those excepted included.

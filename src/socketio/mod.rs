@@ -36,7 +36,7 @@ use crate::error::{CloseReason, DisconnectReason, SendStatus};
 use crate::event::{AckToken, Event, Message};
 use crate::id::{NamespaceId, SessionId, SocketId};
 use crate::payload::Payload;
-use crate::server::Flags;
+use crate::terms::Flags;
 use crate::timer::{Armed, Due};
 use binary::{DecodeLimits, Decoder};
 use packet::{Packet, PacketKind};
