@@ -529,4 +529,17 @@ mod tests {
             assert_eq!(server.sessions(), 0, "{closing}");
         }
     }
+
+    #[test]
+    fn a_session_of_another_shard_is_unknown() {
+        let mut server = Server::new(Config::engine(), [7; 32], Instant::ZERO, 0).unwrap();
+        let open = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+        let opened = ask(&mut server, open);
+        let sid = opened.split('"').nth(3).expect("a session id");
+        // The shard is the first sixteen bits: this says 1 and changes nothing else.
+        let other = sid.replacen("AAA", "AAE", 1);
+        let answer = ask(&mut server, &open.replace("polling", &format!("polling&sid={other}")));
+        assert!(answer.contains("Session ID unknown"), "{answer}");
+        assert_eq!(server.sessions(), 1);
+    }
 }

@@ -89,3 +89,22 @@ pub struct Response {
     /// The body.
     pub body: Bytes,
 }
+
+impl Response {
+    /// An answer with no header of its own.
+    ///
+    /// ```
+    /// use parlor::Response;
+    /// let page = Response::new(200, "<h1>Parlor</h1>").header("Content-Type", "text/html");
+    /// assert_eq!(page.headers.len(), 1);
+    /// ```
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// With one more header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}

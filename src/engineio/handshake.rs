@@ -163,7 +163,7 @@ impl Engine {
         if query.sid.is_empty() {
             return self.verified_handshake(cx, request, query, upgrades);
         }
-        let id = self.find_sid(&query.sid);
+        let id = self.find_sid(cx.config.shard, &query.sid);
         let id = id.ok_or_else(|| Refusal::new(1, query.sid.clone()))?;
         let session = self.find(id).expect("found by its secret");
         if !upgrades && session.is_websocket() != websocket {

@@ -153,12 +153,16 @@ impl Engine {
     }
 
     /// Whose secret this is. The index in it needs no map; the rest is compared in constant time.
-    fn find_sid(&self, sid: &str) -> Option<SessionId> {
+    /// One of another shard is a stranger here.
+    fn find_sid(&self, shard: u16, sid: &str) -> Option<SessionId> {
         let mut raw = [0; SID_BYTES];
         if sid.len() != SID_CHARS {
             return None;
         }
         BASE64URL_NOPAD.decode_mut(sid.as_bytes(), &mut raw).ok()?;
+        if raw[..2] != shard.to_be_bytes() {
+            return None;
+        }
         let index = u32::from_be_bytes([raw[2], raw[3], raw[4], raw[5]]);
         let session = self.sessions.get(index as usize)?;
         let same = raw[8..].iter().zip(&session.secret).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0;

@@ -271,13 +271,14 @@ impl Session {
         };
         let Some(connection) = cx.conns.find(conn) else { return Err(Busy::Closing) };
         let waiting = connection.egress.bytes();
-        let (bytes_max, turn) = match cx.config.volatile {
-            Volatile::Turn { cork_bytes_max } => (cork_bytes_max, connection.turn),
-            Volatile::Watermark { bytes_max } => (bytes_max, 0),
+        let bytes_max = match cx.config.volatile {
+            Volatile::Turn { .. } if connection.turn >= cx.turns.current => {
+                return Err(Busy::SameTurn);
+            }
+            Volatile::Turn { cork_bytes_max: bytes_max } | Volatile::Watermark { bytes_max } => {
+                bytes_max
+            }
         };
-        if turn >= cx.turns.current {
-            return Err(Busy::SameTurn);
-        }
         if connection.refused {
             return Err(Busy::Refused);
         }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use parlor::{App, Bytes, Cx, Handle, Request, Response, SocketId, reply};
+use parlor::{App, Cx, Handle, Request, Response, SocketId, reply};
 use parlor_io::{Driver, Options};
 
 const HELP: &str = "\
@@ -158,21 +158,12 @@ fn short(name: &str, default: &str) -> String {
 
 /// What is not Socket.IO's: one page.
 fn page(request: &Request) -> Response {
-    let header = |name: &str, value: &str| (name.to_string(), value.to_string());
     match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/") => Response {
-            status: 200,
-            headers: vec![
-                header("Content-Type", "text/html; charset=utf-8"),
-                header("Content-Security-Policy", PAGE_POLICY),
-            ],
-            body: Bytes::from_static(PAGE.as_bytes()),
-        },
-        _ => Response {
-            status: 404,
-            headers: vec![header("Content-Type", "text/plain; charset=utf-8")],
-            body: Bytes::from_static(b"There is nothing here. The chat is at /.\n"),
-        },
+        ("GET" | "HEAD", "/") => Response::new(200, PAGE)
+            .header("Content-Type", "text/html; charset=utf-8")
+            .header("Content-Security-Policy", PAGE_POLICY),
+        _ => Response::new(404, "There is nothing here. The chat is at /.\n")
+            .header("Content-Type", "text/plain; charset=utf-8"),
     }
 }
 
