@@ -122,7 +122,7 @@ fn an_echo_with_an_attachment_allocates_little_more() {
 
 /// A pong is a message of its own, and now and then a deadline needs a node in their map.
 #[test]
-fn a_heartbeat_hardly_allocates() {
+fn a_heartbeat_allocates_its_pong_alone() {
     let mut wire = node(App::new());
     let conns: Vec<_> = (0..100).map(|_| wire.join()).collect();
     let mut counts = [0; 3];
@@ -133,7 +133,8 @@ fn a_heartbeat_hardly_allocates() {
         *count += pings;
     }
     println!("heartbeats of {} clients: {} allocations", conns.len(), counts[2]);
-    assert!(counts[2] <= conns.len() as u64 * 3 / 2, "{counts:?}");
+    // The pong itself, copied out of the read buffer as any message is.
+    assert!(counts[2] <= conns.len() as u64, "{counts:?}");
 }
 
 /// Allocations of a broadcast to so many members, once everything that is reused is there.
@@ -174,12 +175,10 @@ fn a_broadcast_allocates_nothing_per_recipient() {
     assert!(many <= 6, "{many}");
 }
 
-/// Answering a poll leaves its connection idle, which has a deadline; and the map of these takes a
-/// node for every few of them.
 #[test]
-fn a_broadcast_to_polls_allocates_for_their_deadlines_alone() {
+fn a_broadcast_to_polls_allocates_nothing_per_recipient() {
     let (few, many) = (broadcast(10, true), broadcast(1000, true));
     println!("broadcast to 1000 waiting polls: {many} allocations");
-    assert!(few <= 10, "{few}");
-    assert!(many - few <= 1000 / 5, "{many}");
+    assert_eq!(few, many);
+    assert!(many <= 6, "{many}");
 }
