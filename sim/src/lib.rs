@@ -1,2 +1,20 @@
-//! The seeded simulator of Parlor. It is a package of its own already, so that the workspace keeps
-//! its shape; the machine itself is a later step (see CHANGELOG.md).
+//! The seeded simulator of Parlor: whole worlds of clients, networks and faults around a real
+//! [`parlor::Node`], in virtual time, checked by oracles that know what must happen.
+
+mod app;
+pub mod choice;
+mod client;
+mod hub;
+pub mod net;
+mod oracle;
+mod profile;
+mod server;
+mod trace;
+mod watch;
+mod world;
+
+pub use client::Kind;
+pub use oracle::{Failure, Property, Verdict, Verdicts};
+pub use profile::Preset;
+pub use trace::Trace;
+pub use world::{Run, run};

@@ -1,0 +1,144 @@
+//! The application under simulation: a bit of everything, and always by the client's will.
+
+use std::time::Duration;
+
+use parlor::{App, AskError, Bytes, Cx, Namespace, Payload, admit, refuse, reply};
+
+use crate::watch::{Log, Seen, note};
+
+/// Where clients may go: freely, only with a word, and after a while.
+pub(crate) const SPACES: [&str; 3] = ["/", "/word", "/late"];
+
+/// What opens `/word`.
+pub(crate) const WORD: &str = r#"{"word":"open"}"#;
+
+/// The number of the next thing that is sent: so all of them are different.
+#[derive(Debug, Default)]
+pub(crate) struct Sent(u64);
+
+impl Sent {
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+pub(crate) fn workload(log: &Log) -> App<Sent> {
+    let mut app = App::with_state(Sent::default());
+    handlers(app.of("/"), "/", log);
+    let word = app.of("/word").authorize(|_cx, auth: Payload| {
+        let is_right = auth.argument(0) == Some(WORD);
+        if is_right { admit() } else { refuse("that is not the word").with(401) }
+    });
+    handlers(word, "/word", log);
+    let late = app.of("/late").authorize(|cx, ()| {
+        let number = cx.state.next();
+        cx.emit("early", number);
+        let (token, verdict) = cx.later();
+        let io = cx.io();
+        io.after(Duration::from_millis(cx.random() % 700), |root| root.decide(token, admit()));
+        verdict
+    });
+    handlers(late, "/late", log);
+    app
+}
+
+fn handlers(namespace: Namespace<'_, Sent>, name: &'static str, log: &Log) {
+    let namespace = lifecycle(namespace, name, log);
+    let namespace = rooms(namespace, name, log);
+    questions(namespace)
+        .on("echo", |cx, (_n, text): (u64, String)| {
+            let number = cx.state.next();
+            cx.emit("echo", (number, text));
+        })
+        .on("bytes", |cx, (_n, bytes): (u64, Bytes)| {
+            let number = cx.state.next();
+            cx.emit("bytes", (number, &bytes, &bytes));
+        })
+        .on("burst", |cx, (_n, count): (u64, u64)| {
+            for turn in 0..count {
+                let number = cx.state.next();
+                let to = if turn % 5 == 3 { cx.me().volatile() } else { cx.me() };
+                to.emit("burst", (number, "x".repeat(turn as usize * 40)));
+            }
+        })
+        .on("volatile", |cx, (_n, text): (u64, String)| {
+            let number = cx.state.next();
+            cx.me().volatile().emit("volatile", (number, text));
+        })
+        .on("kick", |cx, _n: u64| cx.disconnect())
+        .on("end", |cx, _n: u64| cx.disconnect_session());
+}
+
+fn lifecycle<'a>(
+    namespace: Namespace<'a, Sent>,
+    name: &'static str,
+    log: &Log,
+) -> Namespace<'a, Sent> {
+    let (connects, leaves) = (log.clone(), log.clone());
+    namespace
+        .on_connect(move |cx| {
+            note(&connects, Seen::In(cx.id(), name));
+            let number = cx.state.next();
+            cx.emit("welcome", number);
+            note(&connects, Seen::Into(name));
+            let number = cx.state.next();
+            cx.broadcast().emit("came", (number, cx.id()));
+        })
+        .on_disconnecting(|_cx, _why| {})
+        .on_disconnect(move |cx, why, _rooms| {
+            note(&leaves, Seen::Into(name));
+            let number = cx.state.next();
+            cx.broadcast().emit("left", (number, why.to_string()));
+        })
+}
+
+fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str, log: &Log) -> Namespace<'a, Sent> {
+    let (to_room, to_all, to_few) = (log.clone(), log.clone(), log.clone());
+    namespace
+        .on("join", |cx, (_n, room): (u64, String)| cx.join(room))
+        .on("leave", |cx, (_n, room): (u64, String)| cx.leave(room))
+        .on("say", move |cx, (_n, room, text): (u64, String, String)| {
+            note(&to_room, Seen::Into(name));
+            let number = cx.state.next();
+            cx.to(room).emit("said", (number, text));
+        })
+        .on("all", move |cx, (_n, text): (u64, String)| {
+            note(&to_all, Seen::Into(name));
+            let number = cx.state.next();
+            cx.io().of(name).emit("all", (number, text));
+        })
+        .on("few", move |cx, (_n, room): (u64, String)| {
+            note(&to_few, Seen::Into(name));
+            let number = cx.state.next();
+            cx.broadcast().except(room).volatile().emit("few", number);
+        })
+}
+
+fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
+    namespace
+        .on("sum", |_cx, (n, text): (u64, String)| reply((n, text)))
+        .on("later", |cx, n: u64| {
+            let Some(token) = cx.ack() else { return };
+            let io = cx.io();
+            io.after(Duration::from_millis(cx.random() % 3000), move |root| {
+                root.answer(token, n);
+            });
+        })
+        .on("ask", |cx, (_n, ms): (u64, u64)| ask(cx, ms, false))
+        .on("askv", |cx, (_n, ms): (u64, u64)| ask(cx, ms, true))
+}
+
+fn ask(cx: &mut Cx<'_, Sent>, ms: u64, volatile: bool) {
+    let number = cx.state.next();
+    let me = if volatile { cx.me().volatile() } else { cx.me() };
+    me.ask("question", number).timeout(Duration::from_millis(ms)).then(
+        |cx, answer: Result<u64, AskError>| {
+            // A command inside an outcome: it must lose or double no other.
+            if answer.is_ok() {
+                let number = cx.state.next();
+                cx.emit("thanks", number);
+            }
+        },
+    );
+}

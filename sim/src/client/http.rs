@@ -1,0 +1,128 @@
+//! HTTP/1.1, the client's side: requests are written, answers are read strictly.
+
+/// One answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A field of the head.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.head.split("\r\n").skip(1).find_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+/// Takes one whole answer from the front of what was received. Fails on anything that is not a
+/// plain answer with its exact length.
+pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
+    let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        let is_begun =
+            received.is_empty() || received.starts_with(&b"HTTP/1.1 "[..received.len().min(9)]);
+        return if is_begun { Ok(None) } else { Err("what comes is no answer".into()) };
+    };
+    let head = String::from_utf8(received[..end].to_vec()).map_err(|_| "a head is not ASCII")?;
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let status = status.ok_or_else(|| format!("no status line: {head:?}"))?;
+    let mut answer = Answer { status, head, body: Vec::new() };
+    for line in answer.head.split("\r\n").skip(1) {
+        if !line.split_once(": ").is_some_and(|(name, _)| is_token(name)) {
+            return Err(format!("no header field: {line:?}"));
+        }
+    }
+    if answer.field("transfer-encoding").is_some() {
+        return Err("an answer has a transfer coding".into());
+    }
+    let length = match (status, answer.field("content-length")) {
+        (101 | 204, _) => 0,
+        (_, Some(text)) => text.parse().map_err(|_| format!("content-length is {text:?}"))?,
+        (_, None) => return Err("an answer does not say its length".into()),
+    };
+    let start = end + 4;
+    if received.len() < start + length {
+        return Ok(None);
+    }
+    answer.body = received[start..start + length].to_vec();
+    received.drain(..start + length);
+    Ok(Some(answer))
+}
+
+fn is_token(name: &str) -> bool {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_good)
+}
+
+/// The target of a client's requests.
+fn target(transport: &str, sid: Option<&str>) -> String {
+    let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
+    format!("/socket.io/?EIO=4&transport={transport}{sid}")
+}
+
+/// A GET of a polling client.
+pub(crate) fn get(sid: Option<&str>) -> Vec<u8> {
+    let target = target("polling", sid);
+    format!("GET {target} HTTP/1.1\r\nHost: sim\r\nAccept: */*\r\n\r\n").into_bytes()
+}
+
+/// A POST of a polling client.
+pub(crate) fn post(sid: &str, body: &[u8]) -> Vec<u8> {
+    let target = target("polling", Some(sid));
+    let length = body.len();
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: sim\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A request to become a WebSocket. The key is that of RFC 6455, 1.3, and so is [`ACCEPT`].
+pub(crate) fn upgrade(sid: Option<&str>) -> Vec<u8> {
+    let target = target("websocket", sid);
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// What a server answers to the key of [`upgrade`].
+pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_taken_one_by_one_when_they_are_whole() {
+        let all =
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 101 X\r\nA: b\r\n\r\n\x81";
+        for cut in 0..39 {
+            let mut part = all[..cut].to_vec();
+            assert_eq!(answer(&mut part), Ok(None), "{cut}");
+        }
+        let mut received = all.to_vec();
+        let first = answer(&mut received).unwrap().unwrap();
+        assert_eq!((first.status, &first.body[..]), (200, &b"ok"[..]));
+        let second = answer(&mut received).unwrap().unwrap();
+        assert_eq!((second.status, second.field("a")), (101, Some("b")));
+        assert_eq!(received, b"\x81");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        for bad in [
+            "HTTQ",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 2\r\n\r\n",
+        ] {
+            assert!(answer(&mut bad.as_bytes().to_vec()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! One Engine.IO session of a client, from its first request to its end.
+
+use super::http::{self, Answer};
+use super::packet::{self, Message, Packet};
+use super::{Kind, Leave, Me, Timer, json, ws};
+use crate::hub::Hub;
+use crate::oracle::Property;
+
+/// Packets of one POST.
+const POST_BYTES_MAX: usize = 200_000;
+/// From the candidate's request to `3probe`; the official client would wait for ever.
+const PROBE_MAX: u64 = 8_000_000;
+/// On a good network, from `3probe` to the last answer on polling.
+const RELEASE_MAX: u64 = 150_000;
+/// A client that cannot get rid of what it has does not make more.
+const QUEUE_MAX: usize = 60;
+
+/// A connection as the client sees it.
+#[derive(Debug, Default)]
+struct Line {
+    conn: Option<usize>,
+    received: Vec<u8>,
+    /// An answer is awaited.
+    is_busy: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The first answer is awaited.
+    Opening,
+    Polling,
+    /// A candidate waits for its 101.
+    Knocking,
+    /// `2probe` is out.
+    Probing,
+    /// `3probe` is in; `5` goes out when nothing is awaited on polling.
+    Pausing,
+    WebSocket,
+}
+
+pub(crate) struct Session {
+    sid: String,
+    phase: Phase,
+    get: Line,
+    post: Line,
+    ws: Line,
+    is_switched: bool,
+    /// When `3probe` came.
+    probed_at: u64,
+    queue: Vec<Packet>,
+    /// A message that waits for its attachments.
+    partial: Option<(Message, Vec<Vec<u8>>)>,
+    messages: Vec<(Message, Vec<Vec<u8>>)>,
+    pub(crate) heard_at: u64,
+    beat: u64,
+}
+
+impl Session {
+    pub(crate) fn connect(me: &Me, hub: &mut Hub) -> Self {
+        let mut session = Self {
+            sid: String::new(),
+            phase: Phase::Opening,
+            get: Line::default(),
+            post: Line::default(),
+            ws: Line::default(),
+            is_switched: false,
+            probed_at: 0,
+            queue: Vec::new(),
+            partial: None,
+            messages: Vec::new(),
+            heard_at: hub.now,
+            beat: u64::MAX,
+        };
+        match me.kind {
+            Kind::WebSocket => session.ws.request(&http::upgrade(None), me, hub),
+            _ => session.get.request(&http::get(None), me, hub),
+        }
+        session
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase != Phase::Opening
+    }
+
+    /// What is missing of what such a client wants.
+    pub(crate) fn wants(&self, me: &Me) -> Option<String> {
+        let is_there = match me.kind {
+            Kind::Upgrading => self.phase == Phase::WebSocket,
+            _ => self.is_open(),
+        };
+        (!is_there).then(|| format!("more than {:?} with {:?}", self.phase, self.ws))
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() > QUEUE_MAX
+    }
+
+    /// After so long a silence the server is gone.
+    pub(crate) fn beat(&self) -> u64 {
+        self.beat
+    }
+
+    pub(crate) fn take_messages(&mut self) -> Vec<(Message, Vec<Vec<u8>>)> {
+        std::mem::take(&mut self.messages)
+    }
+
+    pub(crate) fn queue(&mut self, packets: Vec<Packet>) {
+        self.queue.extend(packets);
+    }
+
+    /// Sends what is queued, if it may.
+    pub(crate) fn flush(&mut self, me: &Me, hub: &mut Hub) {
+        match self.phase {
+            Phase::WebSocket => {
+                let frames: Vec<u8> =
+                    self.queue.drain(..).flat_map(|packet| frame(&packet, me, hub)).collect();
+                if let (Some(conn), false) = (self.ws.conn, frames.is_empty()) {
+                    hub.write(conn, &frames);
+                }
+            }
+            Phase::Polling | Phase::Knocking | Phase::Probing
+                if !self.queue.is_empty() && !self.post.is_busy =>
+            {
+                let mut bytes = 0;
+                let fits = |packet: &&Packet| {
+                    bytes += match packet {
+                        Packet::Text(_, data) => data.len(),
+                        Packet::Binary(data) => data.len() * 2,
+                    };
+                    bytes <= POST_BYTES_MAX
+                };
+                let count = self.queue.iter().take_while(fits).count().max(1);
+                let packets: Vec<Packet> = self.queue.drain(..count).collect();
+                let body = packet::payload(&packets);
+                self.post.request(&http::post(&self.sid, &body), me, hub);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for packets, if that is not under way.
+    pub(crate) fn poll(&mut self, me: &Me, hub: &mut Hub) {
+        let is_polling = matches!(self.phase, Phase::Polling | Phase::Knocking | Phase::Probing);
+        if is_polling && !self.get.is_busy {
+            self.get.request(&http::get(Some(&self.sid)), me, hub);
+        }
+    }
+
+    pub(crate) fn bytes(
+        &mut self,
+        conn: usize,
+        bytes: &[u8],
+        me: &Me,
+        hub: &mut Hub,
+    ) -> Result<(), Leave> {
+        if self.ws.conn == Some(conn) {
+            self.ws.received.extend(bytes);
+            return self.ws_bytes(me, hub);
+        }
+        let is_get = self.get.conn == Some(conn);
+        let line = if is_get { &mut self.get } else { &mut self.post };
+        if line.conn != Some(conn) {
+            return Ok(());
+        }
+        line.received.extend(bytes);
+        loop {
+            let line = if is_get { &mut self.get } else { &mut self.post };
+            let Some(answer) = line.answer(hub)? else { return Ok(()) };
+            if is_get { self.got(&answer, me, hub)? } else { self.posted(&answer, me, hub)? }
+        }
+    }
+
+    fn got(&mut self, answer: &Answer, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        if !is_taken(answer, hub) {
+            return Err(Leave::Broken);
+        }
+        let packets = match packet::packets(&answer.body) {
+            Ok(packets) => packets,
+            Err(why) => {
+                hub.verdicts.fail(Property::S0, why);
+                return Err(Leave::Broken);
+            }
+        };
+        for packet in packets {
+            self.packet(packet, me, hub)?;
+        }
+        if self.phase == Phase::Pausing {
+            self.switch(me, hub);
+        } else {
+            let pause = [0, hub.choices.choose(me.stream, 20_000)];
+            let pause = pause[usize::from(hub.choices.happens(me.stream, 1, 4))];
+            hub.timer(pause, me.number, me.life, Timer::Poll);
+        }
+        Ok(())
+    }
+
+    fn posted(&mut self, answer: &Answer, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        if !is_taken(answer, hub) {
+            return Err(Leave::Broken);
+        }
+        let is_ok = answer.body == b"ok";
+        hub.verdicts.claim(Property::P1, is_ok, || format!("a POST is answered {answer:?}"));
+        if self.phase == Phase::Pausing {
+            self.switch(me, hub);
+        }
+        Ok(())
+    }
+
+    /// The upgrade's last step, as soon as polling is silent.
+    fn switch(&mut self, me: &Me, hub: &mut Hub) {
+        if self.get.is_busy || self.post.is_busy {
+            return;
+        }
+        let waited = hub.now - self.probed_at;
+        if hub.is_undisturbed() {
+            hub.verdicts.claim(Property::U2, waited <= RELEASE_MAX, || {
+                format!("after 3probe client {} waits {waited} us for its poll", me.number)
+            });
+        }
+        let five = frame(&Packet::Text('5', String::new()), me, hub);
+        if let Some(conn) = self.ws.conn {
+            hub.write(conn, &five);
+            self.phase = Phase::WebSocket;
+            self.get.leave(hub);
+            self.post.leave(hub);
+        }
+    }
+
+    fn ws_bytes(&mut self, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        if !self.is_switched {
+            let Some(answer) = self.ws.answer(hub)? else { return Ok(()) };
+            if answer.status != 101 {
+                // The session, if it was there, is unknown by now.
+                return self.candidate_failed(me, hub);
+            }
+            let is_right = answer.field("sec-websocket-accept") == Some(http::ACCEPT);
+            hub.verdicts.claim(Property::S0, is_right, || format!("a bad 101: {answer:?}"));
+            self.is_switched = true;
+            if self.phase == Phase::Knocking {
+                self.phase = Phase::Probing;
+                let probe = frame(&Packet::Text('2', "probe".into()), me, hub);
+                self.ws.conn.into_iter().for_each(|conn| hub.write(conn, &probe));
+            }
+        }
+        loop {
+            let message = match ws::message(&mut self.ws.received) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(why) => {
+                    hub.verdicts.fail(Property::S0, why);
+                    return Err(Leave::Broken);
+                }
+            };
+            let packet = match message {
+                ws::Message::Text(text) => Packet::parse(&text),
+                ws::Message::Binary(data) => Ok(Packet::Binary(data)),
+                ws::Message::Pong => continue,
+                ws::Message::Close => {
+                    let close = ws::frame(ws::CLOSE, &[], 0);
+                    self.ws.conn.into_iter().for_each(|conn| hub.write(conn, &close));
+                    return self.candidate_failed(me, hub);
+                }
+            };
+            match packet {
+                Ok(packet) => self.packet_of_ws(packet, me, hub)?,
+                Err(why) => {
+                    hub.verdicts.fail(Property::S0, why);
+                    return Err(Leave::Broken);
+                }
+            }
+        }
+    }
+
+    /// The candidate, or the transport itself, is gone.
+    fn candidate_failed(&mut self, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        self.ws.leave(hub);
+        self.is_switched = false;
+        match self.phase {
+            Phase::Opening | Phase::WebSocket => Err(Leave::Broken),
+            _ => {
+                // The official client stays with polling for good; this one tries again.
+                self.phase = Phase::Polling;
+                self.poll(me, hub);
+                let pause = hub.choices.between(me.stream, 100_000, 900_000);
+                hub.timer(pause, me.number, me.life, Timer::Knock);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tries to upgrade, unless it does already.
+    pub(crate) fn knock_again(&mut self, me: &Me, hub: &mut Hub) {
+        if self.phase == Phase::Polling {
+            self.knock(me, hub);
+        }
+    }
+
+    fn knock(&mut self, me: &Me, hub: &mut Hub) {
+        self.phase = Phase::Knocking;
+        self.ws.request(&http::upgrade(Some(&self.sid)), me, hub);
+        let timer = Timer::GiveUp(self.ws.conn.unwrap_or_default());
+        hub.timer(PROBE_MAX, me.number, me.life, timer);
+    }
+
+    /// A candidate that says nothing is on a connection that is dead.
+    pub(crate) fn give_up(&mut self, conn: usize, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        let is_waiting = matches!(self.phase, Phase::Knocking | Phase::Probing);
+        if is_waiting && self.ws.conn == Some(conn) {
+            return self.candidate_failed(me, hub);
+        }
+        Ok(())
+    }
+
+    fn packet_of_ws(&mut self, packet: Packet, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        match (self.phase, &packet) {
+            (Phase::Opening | Phase::WebSocket, Packet::Text('1' | '6', _)) => {
+                hub.verdicts.fail(Property::S0, format!("{packet:?} on a websocket"));
+                Err(Leave::Broken)
+            }
+            (Phase::Opening | Phase::WebSocket, _) => self.packet(packet, me, hub),
+            (Phase::Probing, Packet::Text('3', data)) if data == "probe" => {
+                self.phase = Phase::Pausing;
+                self.probed_at = hub.now;
+                self.switch(me, hub);
+                Ok(())
+            }
+            _ => {
+                hub.verdicts.fail(Property::S0, format!("{packet:?} on a candidate"));
+                Err(Leave::Broken)
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: Packet, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        self.heard_at = hub.now;
+        hub.verdicts.claim(Property::S0, true, String::new);
+        match packet {
+            Packet::Text('0', data) if self.phase == Phase::Opening => self.opened(&data, me, hub),
+            Packet::Text('1', data) if data.is_empty() => return Err(Leave::Broken),
+            Packet::Text('2', data) if data.is_empty() => {
+                self.queue.push(Packet::Text('3', String::new()));
+            }
+            Packet::Text('6', data) if data.is_empty() => {}
+            Packet::Text('4', data) if self.partial.is_none() => match Message::parse(&data) {
+                Ok(message) if message.attachments > 0 => {
+                    self.partial = Some((message, Vec::new()));
+                }
+                Ok(message) => self.messages.push((message, Vec::new())),
+                Err(why) => hub.verdicts.fail(Property::S0, why),
+            },
+            Packet::Binary(data) if self.partial.is_some() => self.attachment(data),
+            other => hub.verdicts.fail(Property::S0, format!("{other:?} in {:?}", self.phase)),
+        }
+        Ok(())
+    }
+
+    fn attachment(&mut self, data: Vec<u8>) {
+        if let Some((message, mut attachments)) = self.partial.take() {
+            attachments.push(data);
+            if attachments.len() == message.attachments {
+                self.messages.push((message, attachments));
+            } else {
+                self.partial = Some((message, attachments));
+            }
+        }
+    }
+
+    fn opened(&mut self, data: &str, me: &Me, hub: &mut Hub) {
+        let number = |name| json::field(data, name).and_then(|text| text.parse::<u64>().ok());
+        let fields = (
+            json::field(data, "sid").and_then(json::plain),
+            number("pingInterval"),
+            number("pingTimeout"),
+            json::field(data, "upgrades"),
+        );
+        let (Some(sid), Some(interval), Some(timeout), Some(upgrades)) = fields else {
+            hub.verdicts.fail(Property::S0, format!("no open packet: {data:?}"));
+            return;
+        };
+        self.sid = sid.into();
+        self.beat = (interval + timeout) * 1000;
+        let is_offered = upgrades == r#"["websocket"]"#;
+        match me.kind {
+            Kind::WebSocket => self.phase = Phase::WebSocket,
+            Kind::Upgrading if is_offered => self.knock(me, hub),
+            _ => self.phase = Phase::Polling,
+        }
+    }
+
+    /// A connection has ended.
+    pub(crate) fn end(&mut self, conn: usize, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
+        if self.ws.conn == Some(conn) {
+            return self.candidate_failed(me, hub);
+        }
+        for line in [&mut self.get, &mut self.post] {
+            if line.conn == Some(conn) {
+                let was_busy = line.is_busy;
+                line.leave(hub);
+                if was_busy {
+                    return Err(Leave::Broken);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave(&mut self, leave: Leave, me: &Me, hub: &mut Hub) {
+        if leave == Leave::Farewell {
+            if let (Some(conn), true) = (self.ws.conn, self.is_switched) {
+                hub.write(conn, &ws::frame(ws::CLOSE, &[], 0));
+            } else if !self.post.is_busy && self.is_open() {
+                let body = packet::payload(&[Packet::Text('1', String::new())]);
+                self.post.request(&http::post(&self.sid, &body), me, hub);
+            }
+        }
+        for line in [&mut self.get, &mut self.post, &mut self.ws] {
+            if let (Some(conn), Leave::Reset) = (line.conn, leave) {
+                hub.reset_by_client(conn);
+            }
+            line.leave(hub);
+        }
+    }
+}
+
+/// Whether an answer is a good one. A 400 is none, and legal: the session has ended meanwhile.
+fn is_taken(answer: &Answer, hub: &mut Hub) -> bool {
+    let is_legal = matches!(answer.status, 200 | 400);
+    hub.verdicts.claim(Property::P1, is_legal, || format!("a request is answered {answer:?}"));
+    answer.status == 200
+}
+
+fn frame(packet: &Packet, me: &Me, hub: &mut Hub) -> Vec<u8> {
+    let mask = hub.choices.choose(me.stream, 1 << 32) as u32;
+    match packet {
+        Packet::Text(kind, data) => ws::frame(ws::TEXT, format!("{kind}{data}").as_bytes(), mask),
+        Packet::Binary(data) => ws::frame(ws::BINARY, data, mask),
+    }
+}
+
+impl Line {
+    fn request(&mut self, bytes: &[u8], me: &Me, hub: &mut Hub) {
+        let conn = *self.conn.get_or_insert_with(|| hub.connect(me.number));
+        self.is_busy = true;
+        hub.write(conn, bytes);
+    }
+
+    /// The next answer; one that nobody asked for is an error.
+    fn answer(&mut self, hub: &mut Hub) -> Result<Option<Answer>, Leave> {
+        let answer = match http::answer(&mut self.received) {
+            Ok(None) => return Ok(None),
+            Ok(Some(answer)) if self.is_busy => answer,
+            Ok(Some(answer)) => {
+                hub.verdicts.fail(Property::P1, format!("nobody asked for {answer:?}"));
+                return Err(Leave::Broken);
+            }
+            Err(why) => {
+                hub.verdicts.fail(Property::P1, why);
+                return Err(Leave::Broken);
+            }
+        };
+        hub.verdicts.claim(Property::P1, true, String::new);
+        self.is_busy = false;
+        Ok(Some(answer))
+    }
+
+    fn leave(&mut self, hub: &mut Hub) {
+        if let Some(conn) = self.conn.take() {
+            hub.leave(conn);
+        }
+        self.received.clear();
+        self.is_busy = false;
+    }
+}

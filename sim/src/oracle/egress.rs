@@ -1,0 +1,239 @@
+//! E1 to E5, D3 and T4: the core's contract with its driver, from the driver's side.
+
+use super::{Property, Verdicts};
+
+/// What the driver knows of one connection's bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// Shown, and not sent yet.
+    bytes: Vec<u8>,
+    /// How many of them `egress` shows no longer; a close in the same call explains it.
+    missing: usize,
+    is_refused: bool,
+    /// A flush was asked for and not tried yet.
+    is_due: bool,
+    is_paused: bool,
+    is_shut: bool,
+    is_closed: bool,
+}
+
+impl Shown {
+    /// What `egress` shows after a call; tells what is new.
+    pub(crate) fn look<'a>(
+        &mut self,
+        slices: impl Iterator<Item = &'a [u8]>,
+        verdicts: &mut Verdicts,
+        mut grown: impl FnMut(&[u8]),
+    ) {
+        let known = self.bytes.len();
+        let mut at = 0;
+        for slice in slices {
+            let old = slice.len().min(known - at);
+            let is_same = self.bytes[at..at + old] == slice[..old];
+            verdicts.claim(Property::E1, is_same, || "egress has changed what it showed".into());
+            at += old;
+            if old < slice.len() {
+                grown(&slice[old..]);
+                self.bytes.extend(&slice[old..]);
+            }
+        }
+        self.missing = known - at;
+    }
+
+    /// The first bytes are with the kernel.
+    pub(crate) fn sent(&mut self, bytes: usize, is_refused: bool) {
+        self.bytes.drain(..bytes);
+        self.is_due = false;
+        self.is_refused = is_refused && !self.bytes.is_empty();
+    }
+
+    pub(crate) fn writable(&mut self) {
+        self.is_refused = false;
+    }
+
+    /// After the outputs of a call are polled.
+    pub(crate) fn drained(&self, verdicts: &mut Verdicts) {
+        let missing = self.missing;
+        verdicts.claim(Property::E2, missing == 0 || self.is_closed, || {
+            format!("egress had {} bytes, {missing} of them are gone unsent", self.bytes.len())
+        });
+        let is_waiting = !self.bytes.is_empty() && !self.is_closed;
+        verdicts.claim(Property::E3, !is_waiting || self.is_due || self.is_refused, || {
+            format!("{} bytes wait, and no flush is asked for", self.bytes.len())
+        });
+    }
+
+    pub(crate) fn flush(&mut self, verdicts: &mut Verdicts) {
+        self.named("Flush", verdicts);
+        let is_first = !self.is_due;
+        verdicts.claim(Property::E3, is_first, || "two flushes are queued".into());
+        self.is_due = true;
+    }
+
+    pub(crate) fn pause(&mut self, verdicts: &mut Verdicts) {
+        self.named("Pause", verdicts);
+        let was_on = !self.is_paused;
+        verdicts.claim(Property::E5, was_on, || "a paused connection is paused".into());
+        self.is_paused = true;
+    }
+
+    pub(crate) fn resume(&mut self, verdicts: &mut Verdicts) {
+        self.named("Resume", verdicts);
+        let was_off = self.is_paused;
+        verdicts.claim(Property::E5, was_off, || "a running connection is resumed".into());
+        self.is_paused = false;
+    }
+
+    pub(crate) fn shutdown_write(&mut self, verdicts: &mut Verdicts) {
+        self.named("ShutdownWrite", verdicts);
+        let is_good = self.bytes.is_empty() && !self.is_shut;
+        verdicts.claim(Property::E4, is_good, || {
+            let left = self.bytes.len();
+            format!("a half-close with {left} bytes left, or a second one")
+        });
+        self.is_shut = true;
+    }
+
+    /// `is_lost`: the driver has said that the connection is dead.
+    pub(crate) fn close(&mut self, abort: bool, is_lost: bool, verdicts: &mut Verdicts) {
+        self.named("Close", verdicts);
+        let left = self.bytes.len();
+        verdicts.claim(Property::E4, abort || is_lost || left == 0, || {
+            format!("a close in order with {left} bytes left")
+        });
+        self.is_closed = true;
+    }
+
+    fn named(&self, what: &str, verdicts: &mut Verdicts) {
+        verdicts.claim(Property::D3, !self.is_closed, || format!("{what} after Close"));
+    }
+
+    /// After everything is closed.
+    pub(crate) fn end(&self, verdicts: &mut Verdicts) {
+        let is_closed = self.is_closed;
+        verdicts.claim(Property::D7, is_closed, || "a connection was not closed".into());
+    }
+}
+
+/// T4: the deadlines of one pass.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    calls: u32,
+}
+
+impl Deadlines {
+    /// More at one instant than any run has reason for.
+    const CALLS_MAX: u32 = 20_000;
+
+    /// A call was made because a deadline was due. Says whether to go on.
+    pub(crate) fn fired(&mut self, due: u64, verdicts: &mut Verdicts) -> bool {
+        self.calls += 1;
+        let is_moving = self.calls < Self::CALLS_MAX;
+        verdicts.claim(Property::T4, is_moving, || {
+            format!("{} calls have not moved the deadline at {due} us", self.calls)
+        });
+        is_moving
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fires;
+    use super::*;
+
+    fn look(shown: &mut Shown, bytes: &[u8], verdicts: &mut Verdicts) {
+        shown.look(bytes.chunks(3), verdicts, |_| {});
+    }
+
+    #[test]
+    fn e1_e2_what_was_shown_stays() {
+        let second = |bytes: &'static [u8]| {
+            move |verdicts: &mut Verdicts| {
+                let mut shown = Shown::default();
+                look(&mut shown, b"abcdefg", verdicts);
+                shown.sent(2, false);
+                look(&mut shown, bytes, verdicts);
+                shown.flush(verdicts);
+                shown.drained(verdicts);
+            }
+        };
+        fires(None, second(b"cdefghij"));
+        fires(Some(Property::E1), second(b"cdeXg"));
+        fires(Some(Property::E2), second(b"cdef"));
+        fires(None, |verdicts| {
+            let mut shown = Shown::default();
+            look(&mut shown, b"abc", verdicts);
+            look(&mut shown, b"", verdicts);
+            shown.close(true, false, verdicts);
+            shown.drained(verdicts);
+        });
+    }
+
+    #[test]
+    fn e3_bytes_that_wait_have_a_flush() {
+        let wait = |flushes: u32, refused: bool| {
+            move |verdicts: &mut Verdicts| {
+                let mut shown = Shown::default();
+                look(&mut shown, b"abc", verdicts);
+                shown.sent(1, refused);
+                (0..flushes).for_each(|_| shown.flush(verdicts));
+                shown.drained(verdicts);
+            }
+        };
+        fires(None, wait(1, false));
+        fires(None, wait(0, true));
+        fires(Some(Property::E3), wait(0, false));
+        fires(Some(Property::E3), wait(2, false));
+    }
+
+    #[test]
+    fn e4_d3_d7_the_end_of_a_connection() {
+        let close = |abort: bool, lost: bool| {
+            move |verdicts: &mut Verdicts| {
+                let mut shown = Shown::default();
+                look(&mut shown, b"abc", verdicts);
+                shown.close(abort, lost, verdicts);
+                shown.end(verdicts);
+            }
+        };
+        fires(None, close(true, false));
+        fires(None, close(false, true));
+        fires(Some(Property::E4), close(false, false));
+        fires(Some(Property::D7), |verdicts| Shown::default().end(verdicts));
+        fires(Some(Property::D3), |verdicts| {
+            let mut shown = Shown::default();
+            shown.close(false, false, verdicts);
+            shown.flush(verdicts);
+        });
+        fires(Some(Property::E4), |verdicts| {
+            let mut shown = Shown::default();
+            shown.shutdown_write(verdicts);
+            shown.shutdown_write(verdicts);
+        });
+    }
+
+    #[test]
+    fn e5_pauses_and_resumes_alternate() {
+        fires(None, |verdicts| {
+            let mut shown = Shown::default();
+            shown.pause(verdicts);
+            shown.resume(verdicts);
+            shown.pause(verdicts);
+        });
+        fires(Some(Property::E5), |verdicts| Shown::default().resume(verdicts));
+    }
+
+    #[test]
+    fn t4_deadlines_move() {
+        let calls = |count: u32| {
+            move |verdicts: &mut Verdicts| {
+                let mut deadlines = Deadlines::default();
+                (0..count).for_each(|_| {
+                    deadlines.fired(1, verdicts);
+                });
+            }
+        };
+        fires(None, calls(100));
+        fires(Some(Property::T4), calls(Deadlines::CALLS_MAX));
+    }
+}

@@ -1,0 +1,190 @@
+//! What must hold, and whether it did. The oracles are fed with what the application did and was
+//! told, with the bytes on the wire and with what clients saw; none asks the core.
+
+pub(crate) mod asks;
+pub(crate) mod egress;
+pub(crate) mod sockets;
+
+use std::fmt;
+
+macro_rules! properties {
+    ($($(#[doc = $sentence:literal])+ $id:ident,)*) => {
+        /// A property, by the id under which it is known.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Property {
+            $($(#[doc = $sentence])+ $id,)*
+        }
+
+        impl Property {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$id,)*];
+
+            /// What must hold.
+            pub fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$id => concat!($($sentence,)+).trim_ascii(),)*
+                }
+            }
+        }
+    };
+}
+
+properties! {
+    /// Every byte that is sent belongs to a whole packet, frame or answer that a strict client
+    /// takes, in a state in which it takes it.
+    S0,
+    /// A volatile ask that is dropped settles so in the same turn, and never arrives.
+    V9,
+    /// Every ask settles exactly once, at shutdown too.
+    A1,
+    /// An ask is answered only by the answer that its client gave, with its content.
+    A2,
+    /// An ask times out at its instant and not before, and `poll_timeout` names no later one.
+    A3,
+    /// A client's question is answered at most once, with what the handler answered.
+    A7,
+    /// What a socket receives is a prefix of what was accepted for it.
+    O1,
+    /// Handlers run for what a client sent, in its order, each once, with its content.
+    O3,
+    /// A broadcast reaches the connected sockets of its rooms, each once.
+    R2,
+    /// A socket connects once, then is disconnecting once, then disconnected once; nothing after.
+    D1,
+    /// The reason of an end is one that the world gave cause for.
+    D2,
+    /// After `Close` no output names the connection.
+    D3,
+    /// Live ids are unique.
+    D6,
+    /// A shutdown disconnects every socket, and closes every connection, each once and in time.
+    D7,
+    /// A socket that was refused leaves no trace.
+    D10,
+    /// While a deadline is due each call fires or moves it; after that it is in the future.
+    T4,
+    /// Whatever bytes come, there is a legal answer or a close; nothing panics.
+    M3,
+    /// What egress has shown neither changes nor goes until it is sent or the connection ends.
+    E1,
+    /// Bytes shown are bytes sent and bytes still there.
+    E2,
+    /// Bytes that wait have a flush queued, or a refusal that is not over.
+    E3,
+    /// A half-close, and a close in order, come when everything is written.
+    E4,
+    /// Each pause is followed by a resume or a close.
+    E5,
+    /// A poll that is parked while its session upgrades is answered soon.
+    U2,
+    /// Every complete request gets one complete answer, in order.
+    P1,
+    /// After the network has healed every honest client connects and upgrades in time.
+    Z1,
+    /// When nobody wants anything any more, everything that was accepted has arrived.
+    Z3,
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What became of one property in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was put to the test so many times, and held.
+    Pass(u64),
+    /// It did not hold.
+    Fail,
+    /// Nothing put it to the test.
+    Vacuous,
+}
+
+/// The first thing that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What should have held.
+    pub property: Property,
+    /// When, in microseconds.
+    pub at: u64,
+    /// What happened instead.
+    pub what: String,
+}
+
+/// All verdicts of a run.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    pub(crate) now: u64,
+    tried: Vec<u64>,
+    failure: Option<Failure>,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self { now: 0, tried: vec![0; Property::ALL.len()], failure: None }
+    }
+}
+
+impl Verdicts {
+    /// Puts a property to the test. The first that does not hold stays.
+    pub(crate) fn claim(&mut self, property: Property, holds: bool, what: impl FnOnce() -> String) {
+        self.tried[property as usize] += 1;
+        if !holds && self.failure.is_none() {
+            self.failure = Some(Failure { property, at: self.now, what: what() });
+        }
+    }
+
+    pub(crate) fn fail(&mut self, property: Property, what: impl Into<String>) {
+        self.claim(property, false, || what.into());
+    }
+
+    /// What did not hold, if something did not.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// What became of a property.
+    pub fn of(&self, property: Property) -> Verdict {
+        match (&self.failure, self.tried[property as usize]) {
+            (Some(failure), _) if failure.property == property => Verdict::Fail,
+            (_, 0) => Verdict::Vacuous,
+            (_, times) => Verdict::Pass(times),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use parlor::SocketId;
+
+    /// A socket for a hand-written trace.
+    pub(crate) fn socket(n: u8) -> SocketId {
+        let text = format!("AAAAAAAAAAAAAAAAAAA{}", char::from(b'A' + n * 4));
+        SocketId::parse(&text).expect("it has the form of an id")
+    }
+
+    /// That a trace fires this property, or none.
+    #[track_caller]
+    pub(crate) fn fires(property: Option<Property>, trace: impl FnOnce(&mut Verdicts)) {
+        let mut verdicts = Verdicts::default();
+        trace(&mut verdicts);
+        let failure = verdicts.failure().cloned();
+        assert_eq!(failure.as_ref().map(|failure| failure.property), property, "{failure:?}");
+    }
+
+    #[test]
+    fn verdicts_have_three_values_and_the_first_failure_stays() {
+        let mut verdicts = Verdicts::default();
+        verdicts.claim(Property::A1, true, String::new);
+        verdicts.claim(Property::A1, true, String::new);
+        verdicts.fail(Property::D1, "first");
+        verdicts.fail(Property::E1, "second");
+        assert_eq!(verdicts.of(Property::A1), Verdict::Pass(2));
+        assert_eq!(verdicts.of(Property::D1), Verdict::Fail);
+        assert_eq!(verdicts.of(Property::O1), Verdict::Vacuous);
+        assert_eq!(verdicts.failure().map(|failure| &*failure.what), Some("first"));
+    }
+}

@@ -1,0 +1,355 @@
+//! D1, D2, D6, D10, O1, O3 and R2: the life of sockets, what they send and what they receive.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use parlor::{DisconnectReason, SendStatus, SocketId};
+
+use super::{Property, Verdicts};
+use crate::watch::Broadcast;
+
+/// All sockets that there ever were.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    /// The keys are the core's.
+    all: BTreeMap<SocketId, Socket>,
+    /// Connected ones by namespace.
+    spaces: BTreeMap<&'static str, BTreeSet<SocketId>>,
+    /// Broadcasts of this call whose counts are to be compared.
+    counts: Vec<(u32, u32)>,
+    /// Broadcasts of this call to whole namespaces.
+    cast: Vec<(&'static str, u64)>,
+    /// A socket came or ended in this call: who was a member when is the core's business.
+    is_unclear: bool,
+}
+
+#[derive(Debug, Default)]
+struct Socket {
+    phase: Phase,
+    namespace: &'static str,
+    rooms: BTreeSet<String>,
+    /// What was accepted for it and did not arrive yet; whether it must.
+    underway: VecDeque<(u64, bool)>,
+    /// What its client sent and no handler has seen.
+    unheard: VecDeque<u64>,
+    /// Whether the client's bytes are trusted.
+    is_strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Connecting,
+    Connected,
+    Disconnecting,
+    Gone,
+}
+
+impl Sockets {
+    /// `on_connect` runs.
+    pub(crate) fn connect(&mut self, id: SocketId, verdicts: &mut Verdicts) {
+        let socket = self.all.entry(id).or_default();
+        verdicts.claim(Property::D1, socket.phase == Phase::Connecting, || {
+            format!("{id} connects when it is {:?}", socket.phase)
+        });
+        socket.phase = Phase::Connected;
+    }
+
+    pub(crate) fn member(&mut self, id: SocketId, namespace: &'static str) {
+        let socket = self.all.entry(id).or_default();
+        socket.namespace = namespace;
+        // It was a member before its handler runs; since when is the core's business.
+        let cast = self.cast.iter().filter(|(space, _)| *space == namespace);
+        socket.underway.extend(cast.map(|&(_, print)| (print, false)));
+        self.is_unclear = true;
+        self.spaces.entry(namespace).or_default().insert(id);
+    }
+
+    pub(crate) fn disconnecting(&mut self, id: SocketId, verdicts: &mut Verdicts) {
+        self.leave_space(id);
+        let socket = self.all.entry(id).or_default();
+        verdicts.claim(Property::D1, socket.phase == Phase::Connected, || {
+            format!("{id} is disconnecting when it is {:?}", socket.phase)
+        });
+        socket.phase = Phase::Disconnecting;
+    }
+
+    /// `legal`: the reasons that the world gave cause for.
+    pub(crate) fn disconnect(
+        &mut self,
+        id: SocketId,
+        reason: DisconnectReason,
+        is_legal: impl FnOnce(DisconnectReason, bool) -> bool,
+        verdicts: &mut Verdicts,
+    ) {
+        let socket = self.all.entry(id).or_default();
+        verdicts.claim(Property::D1, socket.phase == Phase::Disconnecting, || {
+            format!("{id} is disconnected when it is {:?}", socket.phase)
+        });
+        let is_legal = is_legal(reason, socket.is_strict);
+        verdicts.claim(Property::D2, is_legal, || {
+            format!("{id} ends by {reason:?} for which there was no cause")
+        });
+        socket.phase = Phase::Gone;
+        socket.unheard.clear();
+    }
+
+    /// A command to end it: it is a member no longer, its handlers follow.
+    pub(crate) fn kick(&mut self, id: SocketId) {
+        self.leave_space(id);
+        self.is_unclear = true;
+    }
+
+    fn leave_space(&mut self, id: SocketId) {
+        self.is_unclear = true;
+        if let Some(socket) = self.all.get(&id)
+            && let Some(space) = self.spaces.get_mut(socket.namespace)
+        {
+            space.remove(&id);
+        }
+    }
+
+    pub(crate) fn join(&mut self, id: SocketId, room: &str) {
+        self.all.entry(id).or_default().rooms.insert(room.into());
+    }
+
+    pub(crate) fn leave(&mut self, id: SocketId, room: &str) {
+        self.all.entry(id).or_default().rooms.remove(room);
+    }
+
+    /// An event's handler runs.
+    pub(crate) fn event(&mut self, id: SocketId, print: u64, verdicts: &mut Verdicts) {
+        let socket = self.all.entry(id).or_default();
+        verdicts.claim(Property::D1, matches!(socket.phase, Phase::Connected), || {
+            format!("a handler of {id} runs when it is {:?}", socket.phase)
+        });
+        if socket.is_strict {
+            let next = socket.unheard.pop_front();
+            verdicts.claim(Property::O3, next == Some(print), || {
+                format!("a handler of {id} runs for {print}, its client sent {next:?} next")
+            });
+        }
+    }
+
+    /// An emit to one socket.
+    pub(crate) fn emit(&mut self, id: SocketId, print: u64, status: SendStatus) {
+        if matches!(status, SendStatus::Sent | SendStatus::Backlogged { .. }) {
+            self.all.entry(id).or_default().underway.push_back((print, true));
+        }
+    }
+
+    /// What was taken for an emit to it was not sent.
+    pub(crate) fn unsent(&mut self, id: SocketId, print: u64) {
+        self.all.entry(id).or_default().underway.retain(|&(other, _)| other != print);
+    }
+
+    pub(crate) fn broadcast(&mut self, namespace: &'static str, to: &Broadcast) {
+        let fanout = to.fanout;
+        let took = fanout.sent + fanout.backlogged;
+        let mut count = 0;
+        for &id in self.spaces.get(namespace).into_iter().flatten() {
+            let socket = self.all.get_mut(&id).expect("members are sockets");
+            let is_in =
+                |rooms: &[Box<str>]| rooms.iter().any(|room| socket.rooms.contains(&**room));
+            let is_meant = to.rooms.is_empty() || is_in(&to.rooms);
+            if !is_meant || is_in(&to.except) || to.sender == Some(id) {
+                continue;
+            }
+            count += 1;
+            if took > 0 {
+                socket.underway.push_back((to.print, fanout.dropped == 0));
+            }
+        }
+        if to.rooms.is_empty() && took > 0 {
+            self.cast.push((namespace, to.print));
+        }
+        self.counts.push((count, took + fanout.dropped));
+    }
+
+    /// After a call.
+    pub(crate) fn shut(&mut self, verdicts: &mut Verdicts) {
+        for (expected, told) in self.counts.drain(..) {
+            if !self.is_unclear {
+                verdicts.claim(Property::R2, expected == told, || {
+                    format!("a broadcast to {expected} sockets was made to {told}")
+                });
+            }
+        }
+        self.is_unclear = false;
+        self.cast.clear();
+    }
+
+    /// A client was told that it is this socket.
+    pub(crate) fn named(&mut self, id: SocketId, is_strict: bool, verdicts: &mut Verdicts) {
+        let socket = self.all.entry(id).or_default();
+        verdicts.claim(Property::D6, !socket.is_strict, || format!("two clients are {id}"));
+        socket.is_strict = is_strict;
+    }
+
+    /// A client was refused: the socket that it would have been never lived.
+    pub(crate) fn refused(&mut self, namespace: &str, connected: usize, verdicts: &mut Verdicts) {
+        verdicts.claim(Property::D10, connected == 0, || {
+            format!("a socket of {namespace} was refused, and it connected")
+        });
+    }
+
+    pub(crate) fn sent(&mut self, id: SocketId, print: u64) {
+        self.all.entry(id).or_default().unheard.push_back(print);
+    }
+
+    /// A client received an event.
+    pub(crate) fn received(&mut self, id: SocketId, print: u64, verdicts: &mut Verdicts) {
+        let socket = self.all.entry(id).or_default();
+        let place = socket.underway.iter().position(|&(other, _)| other == print);
+        let Some(place) = place else {
+            verdicts
+                .fail(Property::O1, format!("{id} receives {print}, which is not under way to it"));
+            return;
+        };
+        let skipped = socket.underway.drain(..=place).take(place).find(|&(_, must)| must);
+        verdicts.claim(Property::O1, skipped.is_none(), || {
+            format!("{id} receives {print} in front of {skipped:?}, which was sent earlier")
+        });
+    }
+
+    /// Whether this is on its way to it.
+    pub(crate) fn is_under_way(&self, id: SocketId, print: u64) -> bool {
+        self.all.get(&id).is_some_and(|socket| socket.underway.iter().any(|&(p, _)| p == print))
+    }
+
+    /// How many packets are still to arrive at, and to be heard from, a socket.
+    pub(crate) fn open(&self, id: SocketId) -> (usize, usize) {
+        let Some(socket) = self.all.get(&id) else { return (0, 0) };
+        let arriving = socket.underway.iter().filter(|&&(_, must)| must).count();
+        (arriving, socket.unheard.len())
+    }
+
+    /// After everything is closed.
+    pub(crate) fn end(&self, verdicts: &mut Verdicts) {
+        for (id, socket) in &self.all {
+            let is_over = matches!(socket.phase, Phase::Connecting | Phase::Gone);
+            verdicts.claim(Property::D7, is_over, || {
+                format!("{id} is {:?} after the shutdown", socket.phase)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{fires, socket};
+    use super::*;
+    use parlor::Fanout;
+
+    fn connected(id: SocketId, verdicts: &mut Verdicts) -> Sockets {
+        let mut sockets = Sockets::default();
+        sockets.connect(id, verdicts);
+        sockets.member(id, "/");
+        sockets.named(id, true, verdicts);
+        sockets
+    }
+
+    fn end(sockets: &mut Sockets, id: SocketId, is_legal: bool, verdicts: &mut Verdicts) {
+        sockets.disconnecting(id, verdicts);
+        let reason = DisconnectReason::TransportClose;
+        sockets.disconnect(id, reason, |_, _| is_legal, verdicts);
+    }
+
+    #[test]
+    fn d1_d2_d7_the_life_of_a_socket() {
+        let id = socket(1);
+        fires(None, |verdicts| {
+            let mut sockets = connected(id, verdicts);
+            end(&mut sockets, id, true, verdicts);
+            sockets.end(verdicts);
+        });
+        fires(Some(Property::D1), |verdicts| {
+            let mut sockets = connected(id, verdicts);
+            sockets.connect(id, verdicts);
+        });
+        fires(Some(Property::D1), |verdicts| {
+            let mut sockets = connected(id, verdicts);
+            end(&mut sockets, id, true, verdicts);
+            sockets.event(id, 1, verdicts);
+        });
+        fires(Some(Property::D2), |verdicts| {
+            end(&mut connected(id, verdicts), id, false, verdicts);
+        });
+        fires(Some(Property::D7), |verdicts| connected(id, verdicts).end(verdicts));
+    }
+
+    #[test]
+    fn d6_d10_names_and_refusals() {
+        let id = socket(1);
+        fires(Some(Property::D6), |verdicts| connected(id, verdicts).named(id, true, verdicts));
+        fires(None, |verdicts| Sockets::default().refused("/word", 0, verdicts));
+        fires(Some(Property::D10), |verdicts| Sockets::default().refused("/word", 1, verdicts));
+    }
+
+    #[test]
+    fn o1_what_arrives_is_a_prefix() {
+        let id = socket(1);
+        let receive = |prints: &'static [u64]| {
+            move |verdicts: &mut Verdicts| {
+                let mut sockets = connected(id, verdicts);
+                sockets.emit(id, 1, SendStatus::Sent);
+                sockets.emit(id, 9, SendStatus::Dropped);
+                sockets.emit(id, 2, SendStatus::Backlogged { bytes: 1 });
+                sockets.emit(id, 3, SendStatus::Sent);
+                prints.iter().for_each(|&print| sockets.received(id, print, verdicts));
+            }
+        };
+        fires(None, receive(&[1, 2]));
+        fires(Some(Property::O1), receive(&[1, 3]));
+        fires(Some(Property::O1), receive(&[2, 1]));
+        fires(Some(Property::O1), receive(&[1, 1]));
+        fires(Some(Property::O1), receive(&[1, 9]));
+    }
+
+    #[test]
+    fn o3_handlers_run_for_what_was_sent() {
+        let id = socket(1);
+        let hear = |prints: &'static [u64]| {
+            move |verdicts: &mut Verdicts| {
+                let mut sockets = connected(id, verdicts);
+                (1..4).for_each(|print| sockets.sent(id, print));
+                prints.iter().for_each(|&print| sockets.event(id, print, verdicts));
+            }
+        };
+        fires(None, hear(&[1, 2]));
+        fires(Some(Property::O3), hear(&[2]));
+        fires(Some(Property::O3), hear(&[1, 1]));
+    }
+
+    #[test]
+    fn r2_a_broadcast_reaches_its_rooms() {
+        let cast = |sent: u32, ends: bool| {
+            move |verdicts: &mut Verdicts| {
+                let mut sockets = connected(socket(1), verdicts);
+                for n in 2..5 {
+                    sockets.connect(socket(n), verdicts);
+                    sockets.member(socket(n), "/");
+                    sockets.join(socket(n), "a");
+                }
+                sockets.join(socket(3), "b");
+                sockets.shut(verdicts);
+                let to = Broadcast {
+                    rooms: vec!["a".into()],
+                    except: vec!["b".into()],
+                    sender: Some(socket(4)),
+                    print: 1,
+                    volatile: false,
+                    fanout: Fanout { sent, ..Fanout::default() },
+                };
+                sockets.broadcast("/", &to);
+                if ends {
+                    sockets.kick(socket(2));
+                }
+                sockets.shut(verdicts);
+                sockets.received(socket(2), 1, verdicts);
+            }
+        };
+        fires(None, cast(1, false));
+        fires(Some(Property::R2), cast(2, false));
+        fires(None, cast(2, true));
+    }
+}

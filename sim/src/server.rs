@@ -1,0 +1,516 @@
+//! The driver of the node: what `io` does, in virtual time. Each cause is one call, and after each
+//! call the outputs are carried out and the oracles look.
+
+use std::net::SocketAddr;
+use std::sync::PoisonError;
+
+use parlor::{ConnId, Input, Instant, Node, Output, Peer};
+
+use crate::app::{Sent, workload};
+use crate::choice::Stream;
+use crate::hub::{Event, Hub};
+use crate::net::Read;
+use crate::oracle::Property;
+use crate::oracle::egress;
+use crate::trace::Shown;
+use crate::watch::{Log, Seen, Watcher};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    On,
+    Paused,
+    Eof,
+    Lost,
+}
+
+/// What a write shows that shows only the beginning.
+const SHOWN_MAX: usize = 100;
+
+/// The server's end of a connection.
+struct End {
+    id: ConnId,
+    reading: Reading,
+    is_ready: bool,
+    is_writable: bool,
+    is_flushing: bool,
+    is_open: bool,
+    shown: egress::Shown,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+pub(crate) struct Server {
+    node: Node<Sent>,
+    log: Log,
+    /// By the world's number of the connection.
+    ends: Vec<Option<End>>,
+    /// The world's number, by the core's dense index.
+    places: Vec<usize>,
+    open: Vec<usize>,
+    ready: Vec<usize>,
+    writable: Vec<usize>,
+    flush: Vec<usize>,
+    /// When the next pass is, as far as one is on the way.
+    pass_at: u64,
+    /// Paused until then, as by a collector of garbage.
+    paused_until: u64,
+    buffer: Vec<u8>,
+    choices: Stream,
+    seen: Vec<Seen>,
+    /// Where the next broadcast goes.
+    into: &'static str,
+}
+
+impl Server {
+    pub(crate) fn new(hub: &mut Hub, seed: u64) -> Self {
+        let log = Log::default();
+        let mut ids = [0; 32];
+        ids[..8].copy_from_slice(&seed.to_le_bytes());
+        let config = hub.profile.config.clone();
+        let mut node = Node::new(config, workload(&log), ids, Instant::ZERO, 1_700_000_000_000)
+            .expect("profiles draw options that agree");
+        node.set_observer(Box::new(Watcher { log: log.clone(), command: None }));
+        Self {
+            node,
+            log,
+            ends: Vec::new(),
+            places: Vec::new(),
+            open: Vec::new(),
+            ready: Vec::new(),
+            writable: Vec::new(),
+            flush: Vec::new(),
+            pass_at: u64::MAX,
+            paused_until: 0,
+            buffer: Vec::new(),
+            choices: hub.choices.stream("driver", 0),
+            seen: Vec::new(),
+            into: "",
+        }
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.node.is_drained()
+    }
+
+    pub(crate) fn pause(&mut self, until: u64) {
+        self.paused_until = until;
+    }
+
+    fn wake(&mut self, at: u64, hub: &mut Hub) {
+        let at = at.max(self.paused_until).max(hub.now);
+        if at < self.pass_at {
+            self.pass_at = at;
+            hub.push(at, Event::Pass);
+        }
+    }
+
+    fn soon(&mut self, hub: &mut Hub) {
+        let delay = hub.choices.choose(self.choices, hub.profile.pass_delay + 1);
+        self.wake(hub.now + delay, hub);
+    }
+
+    pub(crate) fn syn(&mut self, id: usize, hub: &mut Hub) {
+        let at = Instant::from_micros(hub.now);
+        let peer = Peer::from(SocketAddr::from(([10, 0, 0, hub.conns[id].client as u8], 1)));
+        let Ok(conn) = self.node.accept(at, peer) else {
+            hub.reset_down(id);
+            return;
+        };
+        hub.trace.event(hub.now, 1, id as u64, &[]);
+        if self.ends.len() <= id {
+            self.ends.resize_with(id + 1, || None);
+        }
+        let end = End {
+            id: conn,
+            reading: Reading::On,
+            is_ready: false,
+            is_writable: false,
+            is_flushing: false,
+            is_open: true,
+            shown: egress::Shown::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+        };
+        self.ends[id] = Some(end);
+        if self.places.len() <= conn.index() {
+            self.places.resize(conn.index() + 1, usize::MAX);
+        }
+        self.places[conn.index()] = id;
+        self.open.push(id);
+        self.after_call(hub);
+        self.readable(id, hub);
+    }
+
+    fn end(&mut self, id: usize) -> Option<&mut End> {
+        self.ends.get_mut(id)?.as_mut().filter(|end| end.is_open)
+    }
+
+    /// Something may have arrived.
+    pub(crate) fn readable(&mut self, id: usize, hub: &mut Hub) {
+        let Some(end) = self.end(id) else {
+            // The server has closed it: the kernel answers by a reset.
+            let is_known = self.ends.get(id).is_some_and(Option::is_some);
+            if is_known && hub.conns[id].up.unread() > 0 {
+                hub.reset_down(id);
+            }
+            return;
+        };
+        let is_news = hub.conns[id].up.is_readable() || hub.conns[id].is_lost;
+        if is_news && !end.is_ready {
+            end.is_ready = true;
+            self.ready.push(id);
+            self.soon(hub);
+        }
+    }
+
+    pub(crate) fn reset(&mut self, id: usize, hub: &mut Hub) {
+        let conn = &mut hub.conns[id];
+        conn.up.discard();
+        conn.down.discard();
+        self.readable(id, hub);
+    }
+
+    /// Bytes have left the kernel's buffer.
+    pub(crate) fn acknowledged(&mut self, id: usize, hub: &mut Hub) {
+        if hub.conns[id].down.edge()
+            && let Some(end) = self.end(id)
+            && !end.is_writable
+        {
+            end.is_writable = true;
+            self.writable.push(id);
+            self.soon(hub);
+        }
+    }
+
+    /// One turn of the loop: see `io`'s.
+    pub(crate) fn pass(&mut self, hub: &mut Hub) {
+        if hub.now != self.pass_at {
+            return;
+        }
+        self.pass_at = u64::MAX;
+        for id in std::mem::take(&mut self.writable) {
+            if let Some(end) = self.end(id) {
+                end.is_writable = false;
+                end.shown.writable();
+                let conn = end.id;
+                self.call(hub, 2, id, Input::Writable { conn });
+            }
+        }
+        for id in std::mem::take(&mut self.ready) {
+            self.read(id, hub);
+        }
+        self.expire(hub);
+        self.write_all(hub);
+        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        hub.asks.wake(wake, &mut hub.verdicts);
+        if !self.ready.is_empty() || !self.flush.is_empty() || !self.writable.is_empty() {
+            self.soon(hub);
+        }
+        if let Some(at) = wake {
+            self.wake(at, hub);
+        }
+    }
+
+    fn read(&mut self, id: usize, hub: &mut Hub) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.read_into(id, &mut buffer, hub);
+        self.buffer = buffer;
+    }
+
+    fn read_into(&mut self, id: usize, buffer: &mut Vec<u8>, hub: &mut Hub) {
+        if hub.verdicts.failure().is_some() {
+            return;
+        }
+        let most = hub.profile.read_bytes;
+        let Some(end) = self.end(id) else { return };
+        end.is_ready = false;
+        let conn = end.id;
+        let link = &mut hub.conns[id];
+        if link.is_lost {
+            if end.reading != Reading::Lost {
+                end.reading = Reading::Lost;
+                self.call(hub, 3, id, Input::Lost { conn });
+            }
+            return;
+        }
+        if end.reading != Reading::On {
+            return;
+        }
+        buffer.clear();
+        match link.up.read(most, buffer) {
+            Read::Nothing => {}
+            Read::End => {
+                end.reading = Reading::Eof;
+                self.call(hub, 4, id, Input::Eof { conn });
+            }
+            Read::Bytes(bytes) => {
+                end.bytes_in += bytes as u64;
+                if link.up.is_readable() {
+                    end.is_ready = true;
+                    self.ready.push(id);
+                }
+                hub.pump_up(id);
+                hub.trace.event(hub.now, 5, id as u64, buffer);
+                hub.trace.line(hub.now, || format!("  {id}  <read {}", Shown(buffer)));
+                self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
+            }
+        }
+    }
+
+    /// Deadlines, each a call of its own. Sometimes only one, and the rest in the next pass.
+    fn expire(&mut self, hub: &mut Hub) {
+        let mut deadlines = egress::Deadlines::default();
+        let is_patient = hub.choices.happens(self.choices, 1, 8);
+        while let Some((due, _why)) = self.node.poll_timeout() {
+            if due.as_micros() > hub.now || !deadlines.fired(due.as_micros(), &mut hub.verdicts) {
+                break;
+            }
+            hub.trace.event(hub.now, 7, due.as_micros(), &[]);
+            self.node.handle_timeout(Instant::from_micros(hub.now));
+            self.after_call(hub);
+            if is_patient {
+                break;
+            }
+        }
+    }
+
+    fn write_all(&mut self, hub: &mut Hub) {
+        for id in std::mem::take(&mut self.flush) {
+            self.write(id, hub);
+        }
+    }
+
+    fn write(&mut self, id: usize, hub: &mut Hub) {
+        if hub.verdicts.failure().is_some() {
+            return;
+        }
+        let refuse_one_in = hub.profile.refuse_one_in;
+        let is_refusing = refuse_one_in > 0 && hub.choices.happens(self.choices, 1, refuse_one_in);
+        // A driver may show its kernel less than there is: that is no refusal.
+        let is_whole = !hub.choices.happens(self.choices, 1, 16);
+        let most = if is_whole { usize::MAX } else { SHOWN_MAX };
+        let Some(end) = self.ends.get_mut(id).and_then(Option::as_mut) else { return };
+        end.is_flushing = false;
+        if !end.is_open {
+            return;
+        }
+        let conn = end.id;
+        let link = &mut hub.conns[id];
+        if end.reading == Reading::Lost {
+            return;
+        }
+        let (mut sent, mut refused) = (0, false);
+        let room = link.down.room();
+        if is_refusing && room > 0 && self.node.egress(conn).next().is_some() {
+            // Room is told at once: nothing was in the way.
+            link.down.refuse();
+            refused = true;
+        } else {
+            for slice in self.node.egress(conn) {
+                let offered = &slice[..slice.len().min(most - sent)];
+                let taken = link.down.write(offered);
+                sent += taken;
+                refused = taken < offered.len();
+                if refused || sent == most {
+                    break;
+                }
+            }
+        }
+        end.shown.sent(sent, refused);
+        end.bytes_out += sent as u64;
+        hub.pump_down(id);
+        hub.trace.event(hub.now, 8, id as u64, &(sent as u64).to_le_bytes());
+        self.call(hub, 9, id, Input::Sent { conn, bytes: sent, refused });
+        if refused {
+            self.acknowledged(id, hub);
+        }
+    }
+
+    fn call(&mut self, hub: &mut Hub, kind: u8, id: usize, input: Input<'_>) {
+        hub.trace.event(hub.now, kind, id as u64, &[]);
+        if !matches!(input, Input::Data { .. }) {
+            hub.trace.line(hub.now, || format!("  {id}  {input:?}"));
+        }
+        self.node.handle(Instant::from_micros(hub.now), input);
+        self.after_call(hub);
+    }
+
+    /// Carries out what the core wants and lets the oracles look.
+    fn after_call(&mut self, hub: &mut Hub) {
+        self.hear(hub);
+        self.look(hub);
+        while let Some(output) = self.node.poll_output() {
+            self.carry_out(&output, hub);
+        }
+        for index in 0..self.open.len() {
+            if let Some(end) = &self.ends[self.open[index]] {
+                end.shown.drained(&mut hub.verdicts);
+            }
+        }
+        if let Some((at, _why)) = self.node.poll_timeout() {
+            self.wake(at.as_micros(), hub);
+        }
+        if hub.profile.is_eager {
+            self.soon(hub);
+        }
+    }
+
+    /// What each egress has grown by.
+    fn look(&mut self, hub: &mut Hub) {
+        let Hub { verdicts, trace, now, .. } = hub;
+        for &id in &self.open {
+            let Some(end) = &mut self.ends[id] else { continue };
+            end.shown.look(self.node.egress(end.id), verdicts, |bytes| {
+                trace.event(*now, 10, id as u64, bytes);
+                trace.line(*now, || format!("  {id}  write> {}", Shown(bytes)));
+            });
+        }
+    }
+
+    fn carry_out(&mut self, output: &Output, hub: &mut Hub) {
+        hub.trace.event(hub.now, 11, 0, &[]);
+        let conn = match *output {
+            Output::Flush(conn)
+            | Output::Pause(conn)
+            | Output::Resume(conn)
+            | Output::ShutdownWrite(conn)
+            | Output::Close { conn, .. } => conn,
+            ref other => {
+                hub.verdicts.fail(Property::S0, format!("a node gives {other:?}"));
+                return;
+            }
+        };
+        let id = self.places.get(conn.index()).copied().unwrap_or(usize::MAX);
+        let known = self.ends.get_mut(id).and_then(Option::as_mut).filter(|end| end.id == conn);
+        let Some(end) = known else {
+            hub.verdicts.fail(Property::D3, format!("{output:?} names nobody"));
+            return;
+        };
+        if !matches!(output, Output::Flush(_)) {
+            hub.trace.line(hub.now, || format!("  {id}  {output:?}"));
+        }
+        let verdicts = &mut hub.verdicts;
+        match *output {
+            Output::Flush(_) => {
+                end.shown.flush(verdicts);
+                if !end.is_flushing {
+                    end.is_flushing = true;
+                    self.flush.push(id);
+                }
+                self.wake(hub.now, hub);
+            }
+            Output::Pause(_) => {
+                end.shown.pause(verdicts);
+                if end.reading == Reading::On {
+                    end.reading = Reading::Paused;
+                }
+            }
+            Output::Resume(_) => {
+                end.shown.resume(verdicts);
+                if end.reading == Reading::Paused {
+                    end.reading = Reading::On;
+                }
+                self.readable(id, hub);
+            }
+            Output::ShutdownWrite(_) => {
+                end.shown.shutdown_write(verdicts);
+                hub.conns[id].down.shut();
+                hub.pump_down(id);
+            }
+            Output::Close { abort, .. } => {
+                end.shown.close(abort, end.reading == Reading::Lost, verdicts);
+                self.close(id, abort, hub);
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
+        if let Some(end) = &mut self.ends[id] {
+            end.is_open = false;
+            // A stranger gets no more than he pays for.
+            let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
+            let most = 64 * bytes_in + 65_536;
+            let is_hostile = hub.conns[id].is_hostile;
+            hub.verdicts.claim(Property::M3, !is_hostile || bytes_out <= most, || {
+                format!("{bytes_in} bytes of a hostile client were answered by {bytes_out}")
+            });
+        }
+        self.open.retain(|&other| other != id);
+        if abort || hub.conns[id].up.unread() > 0 {
+            hub.conns[id].down.discard();
+            hub.reset_down(id);
+        } else {
+            hub.conns[id].down.shut();
+            hub.pump_down(id);
+        }
+    }
+
+    /// What the application did and was told in this call.
+    fn hear(&mut self, hub: &mut Hub) {
+        std::mem::swap(
+            &mut self.seen,
+            &mut self.log.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        let mut all = std::mem::take(&mut self.seen);
+        for seen in all.drain(..) {
+            hub.trace.line(hub.now, || format!("app   {seen:?}"));
+            self.hear_one(seen, hub);
+        }
+        self.seen = all;
+        hub.sockets.shut(&mut hub.verdicts);
+        hub.asks.shut();
+    }
+
+    fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
+        let Hub { sockets, asks, verdicts, profile, .. } = hub;
+        match seen {
+            Seen::Connect(id) => sockets.connect(id, verdicts),
+            Seen::In(id, namespace) => sockets.member(id, namespace),
+            Seen::Event(id, print) => sockets.event(id, print, verdicts),
+            Seen::Settled(socket, ask, settled) => {
+                if let Some(print) = asks.settled((socket, ask), settled, verdicts) {
+                    sockets.unsent(socket, print);
+                }
+            }
+            Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
+            Seen::Disconnect(id, reason) => {
+                let is_legal = |reason, is_strict| profile.is_cause(reason, is_strict);
+                sockets.disconnect(id, reason, is_legal, verdicts);
+            }
+            Seen::Emit { socket, print, volatile: _, status } => {
+                sockets.emit(socket, print, status)
+            }
+            Seen::Ask { socket, print, question, timeout, outcome } => {
+                if let parlor::Outcome::Asked(_) = outcome {
+                    sockets.emit(socket, print, parlor::SendStatus::Sent);
+                }
+                asks.asked(socket, (question, print, timeout), outcome, verdicts);
+            }
+            Seen::Into(namespace) => self.into = namespace,
+            Seen::Broadcast(broadcast) => sockets.broadcast(self.into, &broadcast),
+            Seen::Join(id, room) => sockets.join(id, &room),
+            Seen::Leave(id, room) => sockets.leave(id, &room),
+            Seen::Kick(id) => sockets.kick(id),
+        }
+    }
+
+    pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
+        hub.trace.line(hub.now, || "shutdown".into());
+        self.node.shutdown(Instant::from_micros(hub.now));
+        self.after_call(hub);
+    }
+
+    /// After the shutdown.
+    pub(crate) fn finish(&self, hub: &mut Hub) {
+        let is_drained = self.node.is_drained();
+        hub.verdicts.claim(Property::D7, is_drained, || {
+            format!("the shutdown does not end; {} connections are open", self.open.len())
+        });
+        for end in self.ends.iter().flatten() {
+            end.shown.end(&mut hub.verdicts);
+        }
+        hub.asks.end(&mut hub.verdicts);
+        hub.sockets.end(&mut hub.verdicts);
+    }
+}

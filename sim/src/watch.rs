@@ -1,0 +1,173 @@
+//! What the application did and was told, as its observer heard it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use parlor::{
+    AskError, AskId, Command, DisconnectReason, Fanout, Handler, Observer, Outcome, Payload,
+    SendStatus, SocketId,
+};
+
+/// One thing that the application did or was told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Seen {
+    /// `on_connect` of a namespace begins.
+    Connect(SocketId),
+    /// The workload says in which namespace that was.
+    In(SocketId, &'static str),
+    /// An event's handler begins.
+    Event(SocketId, u64),
+    /// The closure of an ask begins.
+    Settled(SocketId, Option<AskId>, Settled),
+    Disconnecting(SocketId),
+    Disconnect(SocketId, DisconnectReason),
+    Emit {
+        socket: SocketId,
+        print: u64,
+        volatile: bool,
+        status: SendStatus,
+    },
+    Ask {
+        socket: SocketId,
+        print: u64,
+        question: u64,
+        timeout: u64,
+        outcome: Outcome,
+    },
+    /// The workload is about to broadcast into this namespace.
+    Into(&'static str),
+    Broadcast(Broadcast),
+    Join(SocketId, String),
+    Leave(SocketId, String),
+    /// A command to disconnect.
+    Kick(SocketId),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Broadcast {
+    pub(crate) rooms: Vec<Box<str>>,
+    pub(crate) except: Vec<Box<str>>,
+    pub(crate) sender: Option<SocketId>,
+    pub(crate) print: u64,
+    pub(crate) volatile: bool,
+    pub(crate) fanout: Fanout,
+}
+
+/// What became of an ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// With this number.
+    Answered(u64),
+    BadAnswer,
+    TimedOut,
+    Disconnected,
+    Dropped,
+}
+
+/// The list that fills up during a call, and is emptied after it.
+pub(crate) type Log = Arc<Mutex<Vec<Seen>>>;
+
+pub(crate) fn note(log: &Log, seen: Seen) {
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+}
+
+/// A number for what an event carries: its name, its arguments' text and its attachments.
+pub(crate) fn print(event: &str, args: &str, attachments: &[impl AsRef<[u8]>]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut eat = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        hash = (hash ^ bytes.len() as u64).wrapping_mul(0x0100_0000_01b3);
+    };
+    eat(event.as_bytes());
+    eat(args.as_bytes());
+    attachments.iter().for_each(|attachment| eat(attachment.as_ref()));
+    hash
+}
+
+fn print_of(event: &str, args: &Payload) -> u64 {
+    print(event, &args.to_json(), args.attachments())
+}
+
+fn number(args: &Payload) -> u64 {
+    args.argument(0).and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// Puts what it hears on a [`Log`].
+pub(crate) struct Watcher {
+    pub(crate) log: Log,
+    /// A command whose outcome follows.
+    pub(crate) command: Option<Seen>,
+}
+
+impl Watcher {
+    fn tell(&mut self, seen: Seen) {
+        note(&self.log, seen);
+    }
+}
+
+impl Observer for Watcher {
+    fn handler(&mut self, _turn: u64, handler: &Handler<'_>) {
+        let seen = match *handler {
+            Handler::Connect { socket } => Seen::Connect(socket),
+            Handler::Event { socket, event, args } => Seen::Event(socket, print_of(event, args)),
+            Handler::Disconnecting { socket, reason: _ } => Seen::Disconnecting(socket),
+            Handler::Disconnect { socket, reason } => Seen::Disconnect(socket, reason),
+            Handler::Settled { socket, ask, outcome } => {
+                let settled = match outcome {
+                    Ok(args) => Settled::Answered(number(args)),
+                    Err(AskError::TimedOut) => Settled::TimedOut,
+                    Err(AskError::Disconnected) => Settled::Disconnected,
+                    Err(AskError::Dropped) => Settled::Dropped,
+                    Err(_) => Settled::BadAnswer,
+                };
+                Seen::Settled(socket, ask, settled)
+            }
+            _ => return,
+        };
+        self.tell(seen);
+    }
+
+    fn command(&mut self, _turn: u64, command: &Command<'_>) {
+        let status = SendStatus::Gone;
+        self.command = Some(match *command {
+            Command::Emit { socket, event, args, flags } => {
+                let print = print_of(event, args);
+                Seen::Emit { socket, print, volatile: flags.volatile, status }
+            }
+            Command::Ask { socket, event, args, timeout, .. } => Seen::Ask {
+                socket,
+                print: print_of(event, args),
+                question: number(args),
+                timeout: timeout.as_micros() as u64,
+                outcome: Outcome::Gone,
+            },
+            Command::Broadcast { to, event, args, flags } => Seen::Broadcast(Broadcast {
+                rooms: to.rooms.to_vec(),
+                except: to.except.to_vec(),
+                sender: to.except_socket,
+                print: print_of(event, args),
+                volatile: flags.volatile,
+                fanout: Fanout::default(),
+            }),
+            Command::Join { socket, room } => Seen::Join(socket, room.into()),
+            Command::Leave { socket, room } => Seen::Leave(socket, room.into()),
+            Command::Disconnect { socket } | Command::DisconnectSession { socket } => {
+                Seen::Kick(socket)
+            }
+            _ => return,
+        });
+    }
+
+    fn outcome(&mut self, _turn: u64, told: &Outcome) {
+        let Some(mut command) = self.command.take() else { return };
+        match (&mut command, told) {
+            (Seen::Emit { status, .. }, Outcome::Send(told)) => *status = *told,
+            (Seen::Broadcast(broadcast), Outcome::Fanout(told)) => broadcast.fanout = *told,
+            (Seen::Ask { outcome, .. }, told) => *outcome = *told,
+            (Seen::Join(..), Outcome::Done(false) | Outcome::Gone | Outcome::Limited) => return,
+            _ => {}
+        }
+        self.tell(command);
+    }
+}

@@ -1,0 +1,229 @@
+//! One run: clients, network, server, faults, and the order in which a run comes to its end.
+
+use parlor::DisconnectReason;
+
+use crate::choice::{Choices, Stream};
+use crate::client::Client;
+use crate::hub::{Event, Hub};
+use crate::oracle::{Property, Verdicts};
+use crate::profile::{Preset, Profile};
+use crate::server::Server;
+use crate::trace::Trace;
+
+/// After the shutdown everything is over within the linger, and this.
+const GRACE: u64 = 1_000_000;
+
+struct World {
+    hub: Hub,
+    server: Server,
+    clients: Vec<Client>,
+    faults: Stream,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    /// What held and what did not.
+    pub verdicts: Verdicts,
+    /// What happened.
+    pub trace: Trace,
+    /// What was drawn.
+    pub choices: Choices,
+    /// How long it took, in microseconds of its own time.
+    pub simulated: u64,
+}
+
+/// Runs one world to its end, or to the first thing that does not hold.
+pub fn run(preset: Preset, mut choices: Choices, seed: u64, is_told: bool) -> Run {
+    let profile = Profile::draw(preset, &mut choices);
+    let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
+    let server = Server::new(&mut hub, seed);
+    let kinds = hub.profile.kinds.clone();
+    let clients = kinds.iter().enumerate().map(|(n, &kind)| Client::new(n, kind, &mut hub));
+    let clients = clients.collect();
+    let faults = hub.choices.stream("faults", 0);
+    let mut world = World { hub, server, clients, faults };
+    world.go();
+    let Hub { choices, trace, verdicts, now, .. } = world.hub;
+    Run { verdicts, trace, choices, simulated: now }
+}
+
+impl World {
+    fn go(&mut self) {
+        let Profile { heal_at, quiet_at, end_at, fault_every, .. } = self.hub.profile;
+        self.hub.push(heal_at, Event::Heal);
+        self.hub.push(quiet_at, Event::Quiet);
+        if fault_every.is_some() {
+            self.hub.push(0, Event::Fault);
+        }
+        self.until(end_at);
+        if self.hub.verdicts.failure().is_some() {
+            return;
+        }
+        self.well();
+        self.settled();
+        self.server.shutdown(&mut self.hub);
+        let linger = self.hub.profile.config.linger.as_micros() as u64;
+        self.until(self.hub.now + 2 * linger + GRACE);
+        if self.hub.verdicts.failure().is_none() {
+            self.server.finish(&mut self.hub);
+        }
+    }
+
+    fn until(&mut self, end: u64) {
+        while self.hub.verdicts.failure().is_none() && !self.server.is_drained() {
+            let Some(event) = self.hub.pop(end) else { return };
+            self.step(event);
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let hub = &mut self.hub;
+        match event {
+            Event::Syn(id) if !hub.conns[id].is_cut => self.server.syn(id, hub),
+            Event::Syn(_) => {}
+            Event::Up(id) => {
+                hub.trace.event(hub.now, 20, id as u64, &[]);
+                if hub.arrive_up(id) {
+                    self.server.readable(id, hub);
+                }
+            }
+            Event::Down(id) => {
+                hub.trace.event(hub.now, 21, id as u64, &[]);
+                let (bytes, is_end) = hub.arrive_down(id);
+                self.server.acknowledged(id, &mut self.hub);
+                self.read(id, &bytes, is_end);
+            }
+            Event::ResetUp(id) => {
+                if !hub.conns[id].is_cut {
+                    hub.conns[id].is_lost = true;
+                    self.server.reset(id, hub);
+                }
+            }
+            Event::ResetDown(id) => {
+                let conn = &mut hub.conns[id];
+                if !conn.is_left && !conn.is_cut {
+                    conn.down.discard();
+                    conn.is_left = true;
+                    self.clients[conn.client].end(id, &mut self.hub);
+                }
+            }
+            Event::Pass => self.server.pass(hub),
+            Event::Client(client, life, timer) => {
+                hub.trace.event(hub.now, 22, client as u64, &[]);
+                self.clients[client].timer(life, timer, hub);
+            }
+            Event::Fault => self.fault(),
+            Event::Heal => self.heal(),
+            Event::Quiet => hub.is_quiet = true,
+        }
+    }
+
+    fn read(&mut self, id: usize, bytes: &[u8], is_end: bool) {
+        let client = self.hub.conns[id].client;
+        if !bytes.is_empty() {
+            self.clients[client].bytes(id, bytes, &mut self.hub);
+        }
+        if is_end && !self.hub.conns[id].is_left {
+            self.clients[client].end(id, &mut self.hub);
+            self.hub.leave(id);
+        }
+    }
+
+    fn fault(&mut self) {
+        let hub = &mut self.hub;
+        let Some(every) = hub.profile.fault_every.filter(|_| !hub.is_healed) else { return };
+        let pause = hub.choices.choose(self.faults, 2 * every) + 1;
+        hub.push(hub.now + pause, Event::Fault);
+        let alive = |&id: &usize| {
+            let conn: &crate::hub::Conn = &hub.conns[id];
+            !conn.is_left && !conn.is_reset && !conn.is_cut
+        };
+        let ids: Vec<usize> = (0..hub.conns.len()).filter(alive).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let id = ids[hub.choices.choose(self.faults, ids.len() as u64) as usize];
+        let length = 10_000 << hub.choices.choose(self.faults, 11);
+        let faults = hub.profile.faults;
+        let kind = hub.choices.choose(self.faults, 8);
+        let now = hub.now;
+        hub.trace.line(now, || format!("fault {kind} on {id} for {length}"));
+        let conn = &mut hub.conns[id];
+        match kind {
+            0 | 1 if faults.stall => {
+                conn.up.stall(now + length);
+                conn.down.stall(now + length);
+            }
+            2 if faults.stall => conn.down.stall(now + length),
+            3 if faults.reset => {
+                conn.is_reset = true;
+                hub.push(now, Event::ResetUp(id));
+                hub.push(now, Event::ResetDown(id));
+            }
+            4 if faults.half_open => {
+                conn.is_cut = true;
+                conn.up.cut();
+                conn.down.cut();
+            }
+            5 if faults.slow => conn.down.shape.bandwidth = 1000,
+            6 if faults.server_pause => self.server.pause(now + length),
+            7 if faults.deaf => conn.is_deaf = true,
+            _ => {}
+        }
+    }
+
+    /// The network becomes good, and whoever did not read does.
+    fn heal(&mut self) {
+        self.hub.heal();
+        for id in 0..self.hub.conns.len() {
+            let conn = &mut self.hub.conns[id];
+            if conn.is_deaf && !conn.is_hostile {
+                conn.is_deaf = false;
+                let (bytes, is_end) = self.hub.read_down(id);
+                self.hub.pump_down(id);
+                self.read(id, &bytes, is_end);
+            }
+        }
+    }
+
+    /// Z1: the profile leaves enough time from the healing, and from the last that somebody said.
+    fn well(&mut self) {
+        for (client, number) in self.clients.iter().zip(0..) {
+            let wants = client.wants();
+            self.hub.verdicts.claim(Property::Z1, wants.is_none(), || {
+                let wants = wants.unwrap_or_default();
+                format!("client {number} still wants {wants} long after the network has healed")
+            });
+        }
+    }
+
+    /// Z3: nobody has wanted anything for a while.
+    fn settled(&mut self) {
+        let unsettled = self.clients.iter().find_map(|client| client.unsettled(&self.hub));
+        let is_settled = self.hub.asks.is_settled();
+        let verdicts = &mut self.hub.verdicts;
+        verdicts.claim(Property::Z3, unsettled.is_none(), || unsettled.unwrap_or_default());
+        verdicts.claim(Property::Z3, is_settled, || "asks are open".into());
+    }
+}
+
+impl Profile {
+    /// Whether something in such a world may end a socket for this reason.
+    pub(crate) fn is_cause(&self, reason: DisconnectReason, is_strict: bool) -> bool {
+        let is_broken = self.fault_every.is_some();
+        let is_tight = self.config.limits.egress_bytes_max < 1 << 24;
+        match reason {
+            DisconnectReason::ClientNamespace
+            | DisconnectReason::ServerNamespace
+            | DisconnectReason::TransportClose
+            | DisconnectReason::ForcedClose
+            | DisconnectReason::ServerShuttingDown => true,
+            DisconnectReason::TransportError(_) | DisconnectReason::PingTimeout => {
+                is_broken || !is_strict
+            }
+            DisconnectReason::Overflow => is_tight,
+            _ => !is_strict,
+        }
+    }
+}
