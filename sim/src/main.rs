@@ -15,7 +15,7 @@ use parlor_sim::{Failure, Preset, Property, Run, Trace, Verdict, run};
 const HELP: &str = "\
 Runs Parlor in simulated worlds, and checks in each that everything held that must.
 
-Usage: cargo sim -- [--seed N | --seeds A..B] [OPTIONS]
+Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
 
   --seed N          run one world
   --seeds A..B      run one for each seed from A on and below B (default: 0..100)
@@ -243,7 +243,7 @@ fn report(options: &Options, sum: &Sum, micros: u128) -> ExitCode {
     if !others.is_empty() {
         println!("\n      also    {}", others.join(", "));
     }
-    println!("\n      again   cargo sim -- --seed {seed} --profile {profile} --trace");
+    println!("\n      again   cargo sim --seed {seed} --profile {profile} --trace");
     println!("      {}", speed(sum, micros));
     ExitCode::from(code)
 }
