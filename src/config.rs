@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::error::ConfigError;
+use crate::http;
 
 /// Options. Where the reference server has the option, the default is its own.
 ///
@@ -149,6 +150,7 @@ impl Config {
         if self.max_payload == 0 {
             return wrong("`max_payload` must be at least 1 byte");
         }
+        self.check_headers()?;
         let limits = &self.limits;
         for (name, value) in [
             ("connections_max", limits.connections_max),
@@ -166,6 +168,31 @@ impl Config {
             return wrong("`egress_bytes_total_max` is below `egress_bytes_max` of one session");
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// What goes into heads must be able to stand there.
+    fn check_headers(&self) -> Result<(), ConfigError> {
+        let mut values: Vec<&str> = Vec::new();
+        if let Some(cookie) = &self.cookie {
+            values.push(&cookie.name);
+            values.extend([&cookie.path, &cookie.domain].into_iter().flatten().map(|s| &**s));
+        }
+        if let Some(cors) = &self.cors {
+            values.push(&cors.methods);
+            let lists = [&cors.allowed_headers, &cors.exposed_headers];
+            values.extend(lists.into_iter().flatten().map(|s| &**s));
+            if let Origins::One(origin) = &cors.origins {
+                values.push(origin);
+            }
+        }
+        match values.iter().find(|value| !http::is_value_valid(value.as_bytes())) {
+            Some(bad) => {
+                Err(ConfigError(format!("{bad:?} in `cookie` or `cors` is no header text")))
+            }
+            None => Ok(()),
+        }
     }
 }
 

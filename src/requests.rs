@@ -9,9 +9,9 @@ use crate::connection::{ExchangeId, Owner, ResponseHead, head_fields};
 use crate::context::Context;
 use crate::error::Gone;
 use crate::event::{Event, PendingRequest};
-use crate::http::{self, Head, RequestHead};
+use crate::http::{Head, RequestHead};
 use crate::id::ConnId;
-use crate::terms::Response;
+use crate::terms::{Response, is_callers};
 use crate::timer::{Armed, Due};
 
 /// Requests that the application has not answered. Keys are ours.
@@ -84,12 +84,7 @@ impl Requests {
         self.take(cx, ExchangeId { conn, serial }).ok_or(Gone)?;
         let status = response.status.clamp(200, 599);
         let fields = head_fields(|head| {
-            let valid = response.headers.iter().filter(|(name, value)| {
-                let ours = ["content-length", "connection", "transfer-encoding"];
-                http::is_name_valid(name.as_bytes())
-                    && http::is_value_valid(value.as_bytes())
-                    && !ours.iter().any(|ours| name.eq_ignore_ascii_case(ours))
-            });
+            let valid = response.headers.iter().filter(|header| is_callers(header));
             valid.fold(head, |head: ResponseHead<'_>, (name, value)| head.header(name, value))
         });
         cx.answer(ExchangeId { conn, serial }, status, fields, &response.body);
@@ -104,6 +99,11 @@ impl Requests {
             Some(_) => cx.answer(id, 404, |head| head, b""),
             None => {}
         }
+    }
+
+    /// Whether it asks for another protocol, which a client that has ended cannot speak.
+    pub(crate) fn upgrades(&self, key: u32) -> bool {
+        self.open.get(key as usize).is_some_and(|open| open.upgrades)
     }
 
     /// The client went.

@@ -297,6 +297,8 @@ impl Server {
                 self.engine.connection_lost(&mut self.cx, conn, false);
                 self.cx.finish_connection(conn);
             }
+            // Requests that were held back stand before the end.
+            Stage::Http(http) if http.held_bytes() > 0 => {}
             Stage::Http(_) => {
                 self.lose_owners(conn, false);
                 self.cx.drop_unanswerable(conn);
@@ -322,7 +324,7 @@ impl Server {
             let owners: Vec<_> = http.owners().collect();
             for (serial, owner) in owners {
                 if let Owner::Application(key) = owner
-                    && (broken || reading == Some(serial))
+                    && (broken || reading == Some(serial) || self.requests.upgrades(key))
                 {
                     self.requests.aborted(&mut self.cx, key);
                     self.cx.set_owner(ExchangeId { conn, serial }, Owner::None);
@@ -342,11 +344,15 @@ impl Server {
 
     fn sent(&mut self, conn: ConnId, bytes: usize, refused: bool) {
         let sent = self.cx.sent(conn, bytes, refused);
-        if let Some(session) = sent.drained {
-            self.engine.websocket_drained(&mut self.cx, session);
+        if let Some((conn, session)) = sent.drained {
+            self.engine.websocket_drained(&mut self.cx, conn, session);
         }
         for (session, bytes) in sent.answered {
             self.engine.answer_sent(&mut self.cx, session, bytes);
+        }
+        // Requests that were held back are read now: this report is their cause.
+        if !self.cx.resumable.is_empty() {
+            self.cx.turns.begin();
         }
     }
 
@@ -409,7 +415,8 @@ impl Server {
         loop {
             self.drain_engine();
             self.sockets.complete_connects(&mut self.cx, &mut self.engine);
-            let Some(conn) = self.cx.resumable.pop() else { break };
+            self.drain_engine();
+            let Some(conn) = self.cx.resumable.pop() else { return };
             let Some(http) = self.cx.conns.find_mut(conn).and_then(|c| c.http()) else { continue };
             let mut held = http.take_held();
             self.read(conn, &mut held);
@@ -418,7 +425,6 @@ impl Server {
                 self.ended(conn);
             }
         }
-        self.drain_engine();
     }
 }
 

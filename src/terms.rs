@@ -46,7 +46,7 @@ impl Recipients<'_> {
     }
 }
 
-/// What the answers to an admitted client carry.
+/// What the answers to an admitted client carry. The same is left out as of a [`Response`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// On the first answer only.
@@ -56,15 +56,25 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Header names and values that cannot stand in a head are left out.
+    /// What cannot stand in a head, or is the server's own to say, is left out.
     pub(crate) fn checked(mut self) -> Self {
-        let valid = |(name, value): &(String, String)| {
-            http::is_name_valid(name.as_bytes()) && http::is_value_valid(value.as_bytes())
-        };
-        self.initial_headers.retain(valid);
-        self.headers.retain(valid);
+        self.initial_headers.retain(is_callers);
+        self.headers.retain(is_callers);
         self
     }
+}
+
+/// Whether a header is a caller's to set: it can stand in a head, and does not say where an answer
+/// ends or what becomes of its connection.
+pub(crate) fn is_callers((name, value): &(String, String)) -> bool {
+    const OURS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "upgrade"];
+    let is_handshake = |prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    http::is_name_valid(name.as_bytes())
+        && http::is_value_valid(value.as_bytes())
+        && !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+        && !is_handshake("sec-websocket-")
 }
 
 /// What carries a session right now.
@@ -78,8 +88,9 @@ pub enum Transport {
 
 /// An answer to a request.
 ///
-/// `Content-Length` and `Connection` are the server's business; a header whose name or value cannot
-/// stand in a head is left out.
+/// What frames an answer or keeps its connection (`Content-Length`, `Transfer-Encoding`,
+/// `Connection`, `Upgrade`) is the server's business; that, and a header whose name or value cannot
+/// stand in a head, is left out. So is the body of a 204, a 205 or a 304.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     /// From 200 to 599.

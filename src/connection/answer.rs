@@ -111,11 +111,15 @@ impl Context {
         body: &[u8],
     ) {
         let Some(to) = self.begin_answer(id) else { return };
+        // What a client takes for the next answer must not follow these (RFC 9110, 15.3.6; RFC
+        // 9112, 6.3).
+        let body = if status == 205 { b"" } else { body };
+        let bodiless = to.head_only || matches!(status, 204 | 304);
         self.extend_answer(id, &to, |queue, pool| {
             queue.write(pool, |tail| {
                 let head = fields(http::ResponseHead::begin(tail, status));
                 head.content_length(body.len() as u64).persistence(to.persistence).end();
-                if !to.head_only {
+                if !bodiless {
                     tail.extend_from_slice(body);
                 }
             });

@@ -5,13 +5,13 @@ use smallvec::SmallVec;
 use super::{Flush, Stage};
 use crate::context::Context;
 use crate::id::{ConnId, SessionId};
-use crate::output::Output;
+use crate::output::{Output, Wake};
 
 /// What a driver's report of a write brings about.
 #[derive(Default)]
 pub(crate) struct SentOutcome {
     /// A websocket's egress is empty.
-    pub(crate) drained: Option<SessionId>,
+    pub(crate) drained: Option<(ConnId, SessionId)>,
     /// Poll answers are out: whose, and how many bytes of them.
     pub(crate) answered: SmallVec<[(SessionId, u32); 2]>,
 }
@@ -43,6 +43,8 @@ impl Context {
         if connection.flush == Flush::Owed {
             self.outputs.push_back(Output::Flush(conn));
         }
+        // A peer that takes its answer slowly is not idle.
+        let moving = bytes > 0 && matches!(connection.deadline, Some((_, Wake::Idle)));
         if let Some(polls) = &mut connection.polls {
             polls.sent += bytes as u64;
             while let Some(charge) = polls.charges.pop_front_if(|c| c.until <= polls.sent) {
@@ -50,10 +52,13 @@ impl Context {
             }
         }
         match &connection.stage {
-            Stage::WebSocket { session, .. } if empty => outcome.drained = Some(*session),
+            Stage::WebSocket { session, .. } if empty => outcome.drained = Some((conn, *session)),
             Stage::Http(_) if empty => self.resume(conn),
             Stage::Closing => self.continue_closing(conn),
             Stage::Http(_) | Stage::WebSocket { .. } | Stage::Lingering => {}
+        }
+        if moving && self.conns.find(conn).is_some_and(|c| matches!(c.stage, Stage::Http(_))) {
+            self.watch_request(conn);
         }
         outcome
     }

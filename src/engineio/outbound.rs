@@ -101,6 +101,9 @@ impl Load<'_> {
     }
 }
 
+/// What [`Engine::send_state`] may add to `egress_bytes_max`.
+const STATE_BYTES_MAX: usize = 64 * 1024;
+
 /// Why a volatile packet cannot go out.
 enum Busy {
     NoPoll,
@@ -146,6 +149,20 @@ impl Engine {
         self.append(cx, id, load);
         cx.stats.packets_sent += 1;
         self.sent_status(cx, id)
+    }
+
+    /// A packet that keeps client and server of one mind: who joined, who left, who was refused.
+    /// It is never dropped. A client that lets too many of them pile up is closed.
+    pub(crate) fn send_state(&mut self, cx: &mut Context, id: SessionId, load: Load<'_>) {
+        let Some(session) = self.find_mut(id).filter(|s| matches!(s.state, State::Open)) else {
+            return;
+        };
+        let waiting = session.egress_bytes(cx) + load.bytes(session.shape());
+        if waiting > cx.config.limits.egress_bytes_max as usize + STATE_BYTES_MAX {
+            return self.end(cx, id, CloseReason::Overflow);
+        }
+        self.append(cx, id, load);
+        cx.stats.packets_sent += 1;
     }
 
     /// A packet of the engine's own; it has an allowance beyond every bound.
@@ -200,8 +217,14 @@ impl Engine {
         SendStatus::Sent
     }
 
-    /// What waited for a client by websocket is out.
-    pub(crate) fn websocket_drained(&mut self, cx: &mut Context, id: SessionId) {
+    /// What waited on a websocket is out; that of a candidate is nobody's backlog.
+    pub(crate) fn websocket_drained(&mut self, cx: &mut Context, conn: ConnId, id: SessionId) {
+        if self.is_transport(conn, id) {
+            self.drained(cx, id);
+        }
+    }
+
+    fn drained(&mut self, cx: &mut Context, id: SessionId) {
         let Some(session) = self.find_mut(id) else { return };
         if core::mem::take(&mut session.drain_owed) {
             cx.turns.begin();
@@ -214,7 +237,7 @@ impl Engine {
         self.uncharge(id, bytes);
         let Some(session) = self.find_mut(id) else { return };
         if session.charged == 0 && session.backlog.is_empty() {
-            self.websocket_drained(cx, id);
+            self.drained(cx, id);
         }
     }
 

@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    fn is_transport(&self, conn: ConnId, id: SessionId) -> bool {
+    pub(super) fn is_transport(&self, conn: ConnId, id: SessionId) -> bool {
         let transport = self.find(id).map(|session| &session.transport);
         matches!(transport, Some(Transport::WebSocket(current)) if *current == conn)
     }

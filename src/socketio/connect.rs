@@ -173,7 +173,7 @@ impl SocketIo {
             socket.own_room = true;
             self.own_room_event(cx, id, namespace, true);
         }
-        self.write(cx, engine, index, &[], false, |out, name| {
+        self.write_state(cx, engine, index, |out, name| {
             let sid = id.encode();
             let sid = core::str::from_utf8(&sid).expect("base64url is ASCII");
             packet::encode_connect(out, name, sid);

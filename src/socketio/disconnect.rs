@@ -23,7 +23,7 @@ impl SocketIo {
         if socket.state != State::Connected {
             return Err(Gone);
         }
-        self.write(cx, engine, index, &[], false, packet::encode_disconnect);
+        self.write_state(cx, engine, index, packet::encode_disconnect);
         if let Some(client) = self.client_mut(session)
             && !client.left.contains(&namespace)
         {
@@ -90,7 +90,7 @@ impl SocketIo {
         }
         self.settle_disconnected(cx, index);
         if cx.config.announce_disconnecting {
-            self.leaving.push(id);
+            self.leaving.push_back(id);
             cx.event(Event::Disconnecting { socket: id, reason });
         } else {
             self.released(cx, index, reason);
@@ -101,8 +101,12 @@ impl SocketIo {
     pub(crate) fn release(&mut self, cx: &mut Context, id: SocketId) {
         let Some(index) = self.index(id) else { return };
         if let State::Leaving(reason) = self.sockets[index as usize].state {
-            self.leaving.retain(|leaving| *leaving != id);
             self.released(cx, index, reason);
+        }
+        while let Some(&first) = self.leaving.front()
+            && !self.is_present(first)
+        {
+            self.leaving.pop_front();
         }
     }
 

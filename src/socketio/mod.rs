@@ -24,7 +24,7 @@ pub(crate) mod packet;
 mod rooms;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use slab::Slab;
@@ -53,8 +53,9 @@ pub(crate) struct SocketIo {
     asks: ask::Asks,
     /// CONNECTs that were read from the current payload or read.
     reading: Vec<connect::Join>,
-    /// Sockets whose end was announced.
-    leaving: Vec<SocketId>,
+    /// Sockets whose end was announced, in that order; those released out of it stay until their
+    /// turn comes.
+    leaving: VecDeque<SocketId>,
     connects_pending: u32,
     /// The number of the last broadcast; whom it has looked at bears it.
     marks: u32,
@@ -122,7 +123,7 @@ impl SocketIo {
             rooms: rooms::Rooms::new(cx.rng.secret()),
             asks: ask::Asks::default(),
             reading: Vec::new(),
-            leaving: Vec::new(),
+            leaving: VecDeque::new(),
             connects_pending: 0,
             marks: 0,
             scratch: Vec::new(),
@@ -395,6 +396,24 @@ impl SocketIo {
         })
     }
 
+    /// Writes one packet that says where a socket is.
+    fn write_state(
+        &mut self,
+        cx: &mut Context,
+        engine: &mut Engine,
+        index: u32,
+        encode: impl FnOnce(&mut Vec<u8>, &str),
+    ) {
+        let socket = &self.sockets[index as usize];
+        let name = &*self.namespaces[socket.namespace.0 as usize].name;
+        self.scratch.clear();
+        self.scratch.push(b'4');
+        encode(&mut self.scratch, name);
+        let load = Load::Parcel { text: Some(&self.scratch), attachments: &[] };
+        engine.send_state(cx, socket.session, load);
+        trim(&mut self.scratch);
+    }
+
     /// Writes one packet for one socket.
     fn write(
         &mut self,
@@ -433,7 +452,7 @@ impl SocketIo {
         self.scratch.push(b'4');
         packet::encode_connect_error(&mut self.scratch, namespace, message, data);
         let load = Load::Parcel { text: Some(&self.scratch), attachments: &[] };
-        engine.send(cx, session, load, false);
+        engine.send_state(cx, session, load);
         trim(&mut self.scratch);
     }
 }
