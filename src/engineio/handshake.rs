@@ -5,9 +5,10 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+use smallvec::SmallVec;
 
 use super::outbound::append_to;
 use super::{
@@ -60,6 +61,9 @@ impl<'q> Query<'q> {
         read
     }
 }
+
+/// A short text on its way into an answer, on the stack.
+type Text = SmallVec<[u8; 256]>;
 
 /// A handshake that waits for the application's decision.
 pub(super) struct Waiting {
@@ -367,7 +371,7 @@ impl Engine {
     ) {
         let Some(entry) = self.find(session) else { return };
         let sid = entry.sid(cx.config.shard, session.index);
-        let mut body = Vec::new();
+        let mut body = Text::new();
         write_open(&mut body, &cx.config, &sid, false);
         if let Some(packet) = &cx.config.initial_packet {
             body.extend_from_slice(b"\x1e4");
@@ -392,15 +396,16 @@ impl Engine {
     fn send_open(&mut self, cx: &mut Context, id: SessionId, conn: crate::id::ConnId) {
         let Some(session) = self.find(id) else { return };
         let sid = session.sid(cx.config.shard, id.index);
-        let mut open = Vec::new();
+        let (mut open, mut initial) = (Text::new(), Text::new());
         write_open(&mut open, &cx.config, &sid, true);
-        let initial = cx.config.initial_packet.clone();
+        if let Some(packet) = &cx.config.initial_packet {
+            initial.push(b'4');
+            initial.extend_from_slice(packet.as_bytes());
+        }
         append_to(cx, conn, |egress, pool| {
             egress.write(pool, |tail| {
-                frame::put_frame(tail, ws::Opcode::Text, &open);
-                if let Some(packet) = initial {
-                    let packet = [b"4", packet.as_bytes()].concat();
-                    frame::put_frame(tail, ws::Opcode::Text, &packet);
+                for packet in [&open, &initial].into_iter().filter(|packet| !packet.is_empty()) {
+                    frame::put_frame(tail, ws::Opcode::Text, packet);
                 }
             });
         });
@@ -486,14 +491,19 @@ fn answer_refusal(cx: &mut Context, id: ExchangeId, refusal: &Refusal, upgrades:
             message,
         );
     }
+    let mut body = Text::from_slice(br#"{"code":"#);
+    body.push(b'0' + refusal.code);
+    body.extend_from_slice(br#","message":"#);
+    // The application's own message may hold anything.
     let message = serde_json::to_string(&refusal.message).expect("a string is JSON");
-    let body = format!(r#"{{"code":{},"message":{message}}}"#, refusal.code);
+    body.extend_from_slice(message.as_bytes());
+    body.push(b'}');
     let (cors, extra) = (cx.cors.clone(), cx.extra(id));
     let fields = head_fields(|head| {
         let head = write_common(head, cors.as_deref(), &extra);
         head.header("Content-Type", "application/json")
     });
-    cx.answer(id, refusal.status(), fields, body.as_bytes());
+    cx.answer(id, refusal.status(), fields, &body);
 }
 
 /// An error that its status says everything about. It too is for scripts of other origins to see.
@@ -577,7 +587,7 @@ fn write_list<'t>(head: ResponseHead<'t>, list: &[(String, String)]) -> Response
 }
 
 /// `0{"sid":..,"upgrades":[..],"pingInterval":..,"pingTimeout":..,"maxPayload":..}`
-fn write_open(out: &mut Vec<u8>, config: &Config, sid: &[u8], websocket: bool) {
+fn write_open(out: &mut Text, config: &Config, sid: &[u8], websocket: bool) {
     let upgrades = !websocket && config.allow_upgrades && config.transports.websocket;
     let mut number = itoa::Buffer::new();
     out.extend_from_slice(br#"0{"sid":""#);
@@ -595,29 +605,29 @@ fn write_open(out: &mut Vec<u8>, config: &Config, sid: &[u8], websocket: bool) {
 
 impl Cookie {
     /// The value of `Set-Cookie`, in the order of the `cookie` package for Node.js.
-    fn text(&self, sid: &str) -> String {
-        let mut text = format!("{}={sid}", self.name);
+    fn text(&self, sid: &str) -> Text {
+        let mut text = Text::from_slice(self.name.as_bytes());
+        let mut put = |parts: &[&str]| {
+            parts.iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+        };
+        put(&["=", sid]);
         if let Some(age) = self.max_age {
-            text += &format!("; Max-Age={}", age.as_secs());
+            put(&["; Max-Age=", itoa::Buffer::new().format(age.as_secs())]);
         }
         if let Some(domain) = &self.domain {
-            text += &format!("; Domain={domain}");
+            put(&["; Domain=", domain]);
         }
         if let Some(path) = &self.path {
-            text += &format!("; Path={path}");
+            put(&["; Path=", path]);
         }
-        if self.http_only {
-            text += "; HttpOnly";
-        }
-        if self.secure {
-            text += "; Secure";
-        }
-        text += match self.same_site {
+        put(&[if self.http_only { "; HttpOnly" } else { "" }]);
+        put(&[if self.secure { "; Secure" } else { "" }]);
+        put(&[match self.same_site {
             Some(SameSite::Lax) => "; SameSite=Lax",
             Some(SameSite::Strict) => "; SameSite=Strict",
             Some(SameSite::None) => "; SameSite=None",
             None => "",
-        };
+        }]);
         text
     }
 }

@@ -48,6 +48,15 @@ impl Host {
         String::from_utf8_lossy(&written).into_owned()
     }
 
+    /// Takes note of events, and writes nothing.
+    fn listen(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            if let Output::Event { turn, event } = output {
+                self.events.push((turn, event));
+            }
+        }
+    }
+
     fn take<T>(&mut self, of: impl Fn(Event) -> Option<T>) -> Vec<(u64, T)> {
         let events = std::mem::take(&mut self.events);
         events.into_iter().filter_map(|(turn, event)| Some((turn, of(event)?))).collect()
@@ -136,13 +145,7 @@ fn a_slow_reader_of_a_long_answer_is_not_idle() {
     let mut host = Host::new(Config { take_requests: true, ..Config::default() });
     let conn = host.connect();
     host.data(conn, &get("/x"));
-    while host.events.is_empty() {
-        match host.server.poll_output() {
-            Some(Output::Event { turn, event }) => host.events.push((turn, event)),
-            Some(_) => {}
-            None => panic!("it was asked"),
-        }
-    }
+    host.listen();
     let (_, pending) = host.take(request).pop().expect("it was asked");
     let long = Response::new(200, vec![7; 900_000]);
     host.server.respond(host.now, pending, &long).expect("it is there");
@@ -211,21 +214,13 @@ fn a_report_that_releases_held_requests_is_their_turn() {
     let mut host = Host::new(Config { take_requests: true, ..Config::default() });
     let conn = host.connect();
     host.data(conn, &get("/one"));
-    while let Some(output) = host.server.poll_output() {
-        if let Output::Event { turn, event } = output {
-            host.events.push((turn, event));
-        }
-    }
+    host.listen();
     let (_, pending) = host.take(request).pop().expect("it was asked");
     host.server.respond(host.now, pending, &Response::new(200, "long")).expect("it is there");
     while host.server.poll_output().is_some() {}
     host.server.handle(host.now, Input::Sent { conn, bytes: 1, refused: true });
     host.data(conn, &[get("/two"), get("/three")].concat());
-    while let Some(output) = host.server.poll_output() {
-        if let Output::Event { turn, event } = output {
-            host.events.push((turn, event));
-        }
-    }
+    host.listen();
     host.server.handle(host.now, Input::Writable { conn });
     host.drain();
     let turns: Vec<_> = host.take(request).into_iter().map(|(turn, _)| turn).collect();
@@ -256,11 +251,7 @@ fn requests_that_were_held_back_are_answered_though_their_client_has_ended() {
     let target = url.clone();
     host.data(conn, &get("/one"));
     host.server.handle(host.now, Input::Sent { conn, bytes: 0, refused: false });
-    while let Some(output) = host.server.poll_output() {
-        if let Output::Event { turn, event } = output {
-            host.events.push((turn, event));
-        }
-    }
+    host.listen();
     let (_, pending) = host.take(request).pop().expect("it was asked");
     host.server.respond(host.now, pending, &Response::new(200, "long")).expect("it is there");
     while host.server.poll_output().is_some() {}
