@@ -93,8 +93,13 @@ impl SocketId {
 
 impl fmt::Display for SocketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(core::str::from_utf8(&self.encode()).expect("base64url is ASCII"))
+        f.write_str(ascii(&self.encode()))
     }
+}
+
+/// What an id was encoded as.
+pub(crate) fn ascii(encoded: &[u8]) -> &str {
+    core::str::from_utf8(encoded).expect("base64url is ASCII")
 }
 
 impl fmt::Debug for SocketId {

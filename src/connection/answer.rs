@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
-use super::{Charge, Connection, Exchange, ExchangeId, Extra, Owner, Stage};
+use super::{Charge, Connection, ExchangeId, Owner, Stage};
 use crate::context::Context;
 use crate::egress::Queue;
 use crate::http::{self, Persistence};
@@ -144,19 +144,8 @@ impl Context {
     /// HTTP itself refuses a request, and what comes behind it cannot be told from it.
     pub(crate) fn answer_fault(&mut self, conn: ConnId, fault: http::Fault) {
         let Some(http) = self.conns.find_mut(conn).and_then(Connection::http) else { return };
-        let serial = http.reading.take().unwrap_or_else(|| {
-            http.serial = http.serial.wrapping_add(1);
-            let serial = http.serial;
-            http.exchanges.push_back(Exchange {
-                serial,
-                owner: Owner::None,
-                persistence: Persistence::Close,
-                head_only: false,
-                stash: None,
-                extra: Extra::default(),
-            });
-            serial
-        });
+        let reading = http.reading.take();
+        let serial = reading.unwrap_or_else(|| http.push_exchange(Persistence::Close, false));
         let id = ExchangeId { conn, serial };
         if self.exchange_mut(id).is_some_and(|exchange| exchange.stash.is_none()) {
             return self.answer_and_close(id, fault.status(), |head| head, b"");

@@ -25,17 +25,9 @@ impl Context {
     pub(crate) fn begin_exchange(&mut self, conn: ConnId, head: &http::Head<'_>) -> ExchangeId {
         let connection = self.conns.find_mut(conn).expect("it is being read");
         let http = connection.http().expect("a request is read from HTTP");
-        http.serial = http.serial.wrapping_add(1);
-        let serial = http.serial;
+        let head_only = head.method == http::Method::Head;
+        let serial = http.push_exchange(head.persistence(), head_only);
         http.reading = Some(serial);
-        http.exchanges.push_back(Exchange {
-            serial,
-            owner: Owner::None,
-            persistence: head.persistence(),
-            head_only: head.method == http::Method::Head,
-            stash: None,
-            extra: Extra::default(),
-        });
         ExchangeId { conn, serial }
     }
 
@@ -132,9 +124,10 @@ impl Context {
 
     /// Releases a connection now, whatever is left to write.
     pub(crate) fn abort_connection(&mut self, conn: ConnId) {
-        let Some(connection) = self.conns.find_mut(conn) else { return };
-        let deadline = connection.deadline.take();
-        self.timers.cancel(deadline.map(|(armed, _)| armed));
+        if self.conns.find(conn).is_none() {
+            return;
+        }
+        self.unwatch(conn);
         self.leave_stage(conn, Stage::Lingering);
         let mut connection = self.conns.slab.remove(conn.index());
         let abort = !connection.egress.is_empty();
@@ -145,7 +138,7 @@ impl Context {
         self.outputs.push_back(Output::Close { conn, abort });
     }
 
-    /// The peer has ended its side; the stage is for the caller to judge.
+    /// Goes on with its end, as far as what is left to write and the peer let it.
     pub(crate) fn continue_closing(&mut self, conn: ConnId) {
         let Some(connection) = self.conns.find_mut(conn) else { return };
         match connection.stage {

@@ -218,6 +218,20 @@ impl Connection {
 }
 
 impl Http {
+    /// Gives a request its place among the answers.
+    fn push_exchange(&mut self, persistence: Persistence, head_only: bool) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.exchanges.push_back(Exchange {
+            serial: self.serial,
+            owner: Owner::None,
+            persistence,
+            head_only,
+            stash: None,
+            extra: Extra::default(),
+        });
+        self.serial
+    }
+
     pub(crate) fn owner(&self, serial: u32) -> Owner {
         let exchange = self.exchanges.iter().find(|exchange| exchange.serial == serial);
         exchange.map_or(Owner::None, |exchange| exchange.owner)

@@ -377,7 +377,7 @@ impl Engine {
             body.extend_from_slice(b"\x1e4");
             body.extend_from_slice(packet.as_bytes());
         }
-        let sid = core::str::from_utf8(&sid).expect("base64url is ASCII");
+        let sid = crate::id::ascii(&sid);
         let cookie = cx.config.cookie.as_ref().map(|cookie| cookie.text(sid));
         let (cors, extra) = (cx.cors.clone(), cx.extra(id));
         let fields = head_fields(|head| {

@@ -261,21 +261,17 @@ impl Engine {
         if !matches!(owner, Owner::Application(_)) {
             cx.set_owner(id, Owner::None);
         }
-        let fault = match owner {
-            Owner::Poll(_) => TransportFault::PollAborted,
-            Owner::Post(_) => TransportFault::PostAborted,
+        let (session, fault) = match owner {
+            Owner::Poll(session) => (session, TransportFault::PollAborted),
+            Owner::Post(session) => (session, TransportFault::PostAborted),
             Owner::Handshake(key) => return self.cancel_handshake(cx, key),
             Owner::None | Owner::Application(_) => return,
         };
-        if let Owner::Poll(session) | Owner::Post(session) = owner {
-            // Its connection is going: nothing can be answered on it.
-            if let Some(Transport::Polling(polling)) =
-                self.find_mut(session).map(|session| &mut session.transport)
-            {
-                polling.forget(id);
-            }
-            self.end(cx, session, CloseReason::TransportError(fault));
+        // Its connection is going: nothing can be answered on it.
+        if let Some(polling) = self.polling_mut(session) {
+            polling.forget(id);
         }
+        self.end(cx, session, CloseReason::TransportError(fault));
     }
 
     /// Bytes of its poll answers are out, or never will be.

@@ -51,7 +51,7 @@ impl Polling {
 }
 
 impl Engine {
-    fn polling_mut(&mut self, id: SessionId) -> Option<&mut Polling> {
+    pub(super) fn polling_mut(&mut self, id: SessionId) -> Option<&mut Polling> {
         match &mut self.find_mut(id)?.transport {
             Transport::Polling(polling) => Some(polling),
             Transport::WebSocket(_) => None,

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{SocketIo, State, packet, trim};
+use super::{SocketIo, State, packet, with_message};
 use crate::context::Context;
 use crate::engineio::{Engine, Load};
 use crate::error::{Fanout, SendStatus};
@@ -36,11 +36,11 @@ impl SocketIo {
         let base64 = !args.attachments.is_empty() && shapes.into_iter().any(|s| s.wants_base64());
         if !recipients.is_empty() {
             let namespace = &*self.namespaces[to.namespace.0 as usize].name;
-            self.scratch.clear();
-            self.scratch.push(b'4');
-            packet::encode_event(&mut self.scratch, namespace, None, event, args);
-            let frame = Frame::new(&self.scratch, &args.attachments, base64);
-            trim(&mut self.scratch);
+            let frame = with_message(
+                &mut self.scratch,
+                |out| packet::encode_event(out, namespace, None, event, args),
+                |text| Frame::new(text, &args.attachments, base64),
+            );
             for &index in &recipients {
                 let session = self.sockets[index as usize].session;
                 match engine.send(cx, session, Load::Frame(&frame), flags.volatile) {

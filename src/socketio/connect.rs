@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::engineio::Engine;
 use crate::error::Gone;
 use crate::event::{Event, PendingConnect, RoomEvent};
-use crate::id::{NamespaceId, SessionId, SocketId};
+use crate::id::{NamespaceId, SessionId, SocketId, ascii};
 use crate::payload::Payload;
 use crate::timer::Due;
 
@@ -174,9 +174,7 @@ impl SocketIo {
             self.own_room_event(cx, id, namespace, true);
         }
         self.write_state(cx, engine, index, |out, name| {
-            let sid = id.encode();
-            let sid = core::str::from_utf8(&sid).expect("base64url is ASCII");
-            packet::encode_connect(out, name, sid);
+            packet::encode_connect(out, name, ascii(&id.encode()));
         });
         if let Some(client) = self.client_mut(session) {
             cx.timers.cancel(client.timeout.take());
@@ -213,8 +211,8 @@ impl SocketIo {
             return;
         }
         let name = id.encode();
-        let room = || core::str::from_utf8(&name).expect("base64url is ASCII").into();
-        let alone = self.rooms.find(namespace, room_str(&name)).is_none();
+        let room = || ascii(&name).into();
+        let alone = self.rooms.find(namespace, ascii(&name)).is_none();
         if joined && alone {
             cx.event(Event::Room(RoomEvent::Created { namespace, room: room() }));
         }
@@ -226,8 +224,4 @@ impl SocketIo {
             cx.event(Event::Room(RoomEvent::Deleted { namespace, room: room() }));
         }
     }
-}
-
-fn room_str(name: &[u8]) -> &str {
-    core::str::from_utf8(name).expect("base64url is ASCII")
 }

@@ -406,12 +406,14 @@ impl SocketIo {
     ) {
         let socket = &self.sockets[index as usize];
         let name = &*self.namespaces[socket.namespace.0 as usize].name;
-        self.scratch.clear();
-        self.scratch.push(b'4');
-        encode(&mut self.scratch, name);
-        let load = Load::Parcel { text: Some(&self.scratch), attachments: &[] };
-        engine.send_state(cx, socket.session, load);
-        trim(&mut self.scratch);
+        with_message(
+            &mut self.scratch,
+            |out| encode(out, name),
+            |text| {
+                let load = Load::Parcel { text: Some(text), attachments: &[] };
+                engine.send_state(cx, socket.session, load);
+            },
+        );
     }
 
     /// Writes one packet for one socket.
@@ -429,13 +431,14 @@ impl SocketIo {
             return SendStatus::Gone;
         }
         let name = &*self.namespaces[socket.namespace.0 as usize].name;
-        self.scratch.clear();
-        self.scratch.push(b'4');
-        encode(&mut self.scratch, name);
-        let load = Load::Parcel { text: Some(&self.scratch), attachments };
-        let status = engine.send(cx, socket.session, load, volatile);
-        trim(&mut self.scratch);
-        status
+        with_message(
+            &mut self.scratch,
+            |out| encode(out, name),
+            |text| {
+                let load = Load::Parcel { text: Some(text), attachments };
+                engine.send(cx, socket.session, load, volatile)
+            },
+        )
     }
 
     /// A packet that concerns no socket: a refusal.
@@ -448,21 +451,33 @@ impl SocketIo {
         message: &str,
         data: Option<&str>,
     ) {
-        self.scratch.clear();
-        self.scratch.push(b'4');
-        packet::encode_connect_error(&mut self.scratch, namespace, message, data);
-        let load = Load::Parcel { text: Some(&self.scratch), attachments: &[] };
-        engine.send_state(cx, session, load);
-        trim(&mut self.scratch);
+        with_message(
+            &mut self.scratch,
+            |out| packet::encode_connect_error(out, namespace, message, data),
+            |text| {
+                let load = Load::Parcel { text: Some(text), attachments: &[] };
+                engine.send_state(cx, session, load);
+            },
+        );
     }
 }
 
-/// A buffer that is reused does not keep what one large packet took.
-fn trim(scratch: &mut Vec<u8>) {
+/// Writes a packet as a message of the engine into a buffer that is reused, and hands it on. What
+/// one large packet took is not kept.
+fn with_message<R>(
+    scratch: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>),
+    then: impl FnOnce(&[u8]) -> R,
+) -> R {
     const SCRATCH_BYTES_MAX: usize = 64 * 1024;
+    scratch.clear();
+    scratch.push(b'4');
+    encode(scratch);
+    let result = then(scratch);
     if scratch.capacity() > SCRATCH_BYTES_MAX {
         *scratch = Vec::new();
     }
+    result
 }
 
 /// Looking.

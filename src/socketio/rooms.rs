@@ -17,7 +17,7 @@ use super::{SocketIo, State};
 use crate::context::Context;
 use crate::error::Gone;
 use crate::event::{Event, RoomEvent};
-use crate::id::{NamespaceId, SocketId};
+use crate::id::{NamespaceId, SocketId, ascii};
 
 /// The rooms of one socket, in the order it joined them.
 pub(super) type Seats = SmallVec<[Seat; 2]>;
@@ -215,7 +215,7 @@ impl SocketIo {
     pub(crate) fn rooms_of(&self, id: SocketId) -> Vec<Box<str>> {
         let Some(socket) = self.find(id) else { return Vec::new() };
         let name = id.encode();
-        let own = core::str::from_utf8(&name).expect("base64url is ASCII");
+        let own = ascii(&name);
         let own = socket.own_room.then(|| Box::from(own));
         let name = |seat: &Seat| self.rooms.list[seat.room as usize].name.clone();
         own.into_iter().chain(socket.rooms.iter().map(name)).collect()

@@ -19,14 +19,14 @@ fn limited(limits: Limits) -> (Quiet, ConnId) {
     configured(Config { limits, ..Config::default() })
 }
 
-fn configured(config: Config) -> (Quiet, ConnId) {
+pub(crate) fn configured(config: Config) -> (Quiet, ConnId) {
     let mut world = Quiet::quiet(Config { session_events: true, ..config });
     let (bystander, _) = world.websocket();
     world.events();
     (world, bystander)
 }
 
-fn closed(world: &mut Quiet) -> Vec<CloseReason> {
+pub(crate) fn closed(world: &mut Quiet) -> Vec<CloseReason> {
     let reason = |event| match event {
         Event::SessionClosed { reason, .. } => Some(reason),
         _ => None,

@@ -2,32 +2,15 @@
 
 use std::time::Duration;
 
-use parlor::{
-    App, AskError, CloseReason, Config, ConnId, Event, Instant, Node, Payload, TransportFault,
-};
+use parlor::{App, AskError, CloseReason, Config, Event, Instant, Node, Payload, TransportFault};
 
+use crate::limits::{closed, configured};
 use crate::machine::Watched;
 use crate::speech;
 use crate::world::{Quiet, World};
 
 const MS: Duration = Duration::from_millis(1);
 const TIMEOUT: Duration = Duration::from_millis(300);
-
-/// A world with a bystander.
-fn configured(config: Config) -> (Quiet, ConnId) {
-    let mut world = Quiet::quiet(Config { session_events: true, ..config });
-    let (bystander, _) = world.websocket();
-    world.events();
-    (world, bystander)
-}
-
-fn closed(world: &mut Quiet) -> Vec<CloseReason> {
-    let reason = |event| match event {
-        Event::SessionClosed { reason, .. } => Some(reason),
-        _ => None,
-    };
-    world.events().into_iter().filter_map(reason).collect()
-}
 
 #[test]
 fn request_timeout_of_one_that_never_ends() {
