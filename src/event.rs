@@ -39,6 +39,8 @@ pub enum Event {
     Connected {
         /// The new member.
         socket: SocketId,
+        /// What carries it.
+        session: SessionId,
         /// Where.
         namespace: NamespaceId,
         /// What the client sent with its CONNECT: one argument, an object.
@@ -216,6 +218,7 @@ pub struct PendingRequest {
 #[must_use = "answer it with `admit` or `refuse`"]
 pub struct PendingConnect {
     pub(crate) socket: SocketId,
+    pub(crate) session: SessionId,
     pub(crate) namespace: NamespaceId,
     pub(crate) auth: Payload,
 }
@@ -224,6 +227,11 @@ impl PendingConnect {
     /// Who it will be. It may be given rooms and emitted to before it is admitted.
     pub fn socket(&self) -> SocketId {
         self.socket
+    }
+
+    /// What carries it.
+    pub fn session(&self) -> SessionId {
+        self.session
     }
 
     /// Where it wants to join.

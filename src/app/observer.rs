@@ -4,8 +4,8 @@ use core::panic::Location;
 use core::time::Duration;
 
 use crate::{
-    AskError, AskId, BadArgs, ByteString, CloseReason, DisconnectReason, Fanout, Flags, Input,
-    Instant, Message, Payload, Peer, Recipients, Response, RoomEvent, SendStatus, SessionId,
+    AskError, AskId, BadArgs, ByteString, CloseReason, DisconnectReason, Event, Fanout, Flags,
+    Input, Instant, Message, Payload, Peer, Recipients, Response, RoomEvent, SendStatus, SessionId,
     SocketId, TimerId,
 };
 use crate::{HandshakeVerdict, Verdict};
@@ -37,6 +37,11 @@ pub trait Observer {
     /// Something was handed to the node. What follows until the next one was caused by it.
     fn input(&mut self, now: Instant, input: &NodeInput<'_>) {
         let _ = (now, input);
+    }
+
+    /// The server told the program of something; its handlers follow, if there are any.
+    fn event(&mut self, turn: u64, event: &Event) {
+        let _ = (turn, event);
     }
 
     /// A handler is about to run.

@@ -31,7 +31,10 @@ impl<S: Send + 'static> Turn<'_, S> {
     /// Events first: a decision or an end that waits may depend on what has happened already.
     fn step(&mut self) -> bool {
         let event = self.door.core().server.poll_event();
-        if let Some((_, event)) = event {
+        if let Some((turn, event)) = event {
+            if let Some(observer) = &mut self.door.core().observer {
+                observer.event(turn, &event);
+            }
             self.event(event);
             return true;
         }
@@ -59,7 +62,9 @@ impl<S: Send + 'static> Turn<'_, S> {
             Event::Request(pending) => self.request(pending),
             Event::Connect(pending) => self.connect(pending),
             Event::Abandoned { socket } => self.defer(Deferred::Forget(socket)),
-            Event::Connected { socket, namespace, auth } => self.connected(socket, namespace, auth),
+            Event::Connected { socket, namespace, auth, .. } => {
+                self.connected(socket, namespace, auth)
+            }
             Event::Message { socket, name, args, ack } => self.message(socket, &name, &args, ack),
             Event::Settled { ask, socket, outcome } => self.settled(ask, socket, outcome),
             Event::Disconnecting { socket, reason } => self.disconnecting(socket, reason),

@@ -90,13 +90,13 @@ impl SocketIo {
     ) {
         let Some(index) = self.index(id) else { return };
         let socket = &mut self.sockets[index as usize];
-        let namespace = socket.namespace;
+        let (session, namespace) = (socket.session, socket.namespace);
         if !self.namespaces[namespace.0 as usize].decides {
             return self.enter(cx, engine, index, auth);
         }
         let at = cx.now + cx.config.decision_timeout();
         socket.state = State::Deciding(cx.timers.arm(at, Due::Connect(id)));
-        cx.event(Event::Connect(PendingConnect { socket: id, namespace, auth }));
+        cx.event(Event::Connect(PendingConnect { socket: id, session, namespace, auth }));
     }
 
     /// The application lets it in.
@@ -180,7 +180,7 @@ impl SocketIo {
             cx.timers.cancel(client.timeout.take());
         }
         cx.stats.sockets_connected += 1;
-        cx.event(Event::Connected { socket: id, namespace, auth });
+        cx.event(Event::Connected { socket: id, session, namespace, auth });
     }
 
     /// Frees a socket that was never connected.

@@ -170,7 +170,7 @@ impl Inner {
                 format!("connect? {socket} {namespace} {}", pending.auth().to_json())
             }
             Event::Abandoned { socket } => format!("abandoned {}", self.socket(*socket)),
-            Event::Connected { socket, namespace, auth } => {
+            Event::Connected { socket, namespace, auth, .. } => {
                 let (socket, namespace) = (self.socket(*socket), self.namespace(*namespace));
                 format!("connected {socket} {namespace} {}", auth.to_json())
             }
