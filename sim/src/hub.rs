@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Pass,
     /// A client's timer, and the life of the client in which it was set.
     Client(usize, u32, Timer),
+    /// Work from outside arrives at the server.
+    Outside(u64),
     Fault,
     Heal,
     Quiet,

@@ -1,16 +1,17 @@
 //! The seeded simulator of Parlor: whole worlds of clients, networks and faults around a real
 //! [`parlor::Node`], in virtual time, checked by oracles that know what must happen.
 
-mod app;
 pub mod choice;
 mod client;
 mod hub;
 pub mod net;
 mod oracle;
+mod outside;
 mod profile;
 mod server;
 mod trace;
 mod watch;
+mod workload;
 mod world;
 
 pub use client::Kind;

@@ -46,6 +46,8 @@ pub(crate) struct Profile {
     /// From one fault to the next, on average; `None` for no faults at all.
     pub(crate) fault_every: Option<u64>,
     pub(crate) faults: Faults,
+    /// How long work from outside is on its way.
+    pub(crate) outside: (u64, u64),
     /// Between two things that a client does, on average.
     pub(crate) think: u64,
     pub(crate) text_bytes_max: u64,
@@ -164,6 +166,7 @@ impl Profile {
             },
             fault_every: Some(4 * SECOND),
             faults: Faults::ALL,
+            outside: (MS, SECOND),
             think: 1100 * MS,
             text_bytes_max: 2000,
             heal_at: 40 * SECOND,

@@ -1,17 +1,18 @@
 //! The driver of the node: what `io` does, in virtual time. Each cause is one call, and after each
 //! call the outputs are carried out and the oracles look.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use parlor::{ConnId, Input, Instant, Node, Output, Peer};
+use parlor::{App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer};
 
-use crate::app::{Sent, workload};
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
 use crate::net::Read;
 use crate::oracle::Property;
 use crate::oracle::egress;
+use crate::outside::Letterbox;
 use crate::trace::Shown;
 use crate::watch::{Log, Seen, Watcher};
 
@@ -39,9 +40,15 @@ struct End {
     bytes_out: u64,
 }
 
-pub(crate) struct Server {
-    node: Node<Sent>,
+pub(crate) struct Server<S> {
+    node: Node<S>,
     log: Log,
+    letterbox: Letterbox<S>,
+    /// Work from outside that is on its way, by the number of its event.
+    outside: BTreeMap<u64, Outside<S>>,
+    outside_next: u64,
+    /// How long work from outside is on its way.
+    delays: Stream,
     /// By the world's number of the connection.
     ends: Vec<Option<End>>,
     /// The world's number, by the core's dense index.
@@ -57,22 +64,28 @@ pub(crate) struct Server {
     buffer: Vec<u8>,
     choices: Stream,
     seen: Vec<Seen>,
-    /// Where the next broadcast goes.
-    into: &'static str,
+    /// Namespaces that have had members; their places are their numbers.
+    spaces: Vec<NamespaceId>,
 }
 
-impl Server {
-    pub(crate) fn new(hub: &mut Hub, seed: u64) -> Self {
+impl<S: Send + 'static> Server<S> {
+    pub(crate) fn new(hub: &mut Hub, seed: u64, app: impl FnOnce(Handle<S>) -> App<S>) -> Self {
         let log = Log::default();
+        let letterbox = Letterbox::default();
         let mut ids = [0; 32];
         ids[..8].copy_from_slice(&seed.to_le_bytes());
         let config = hub.profile.config.clone();
-        let mut node = Node::new(config, workload(&log), ids, Instant::ZERO, 1_700_000_000_000)
+        let app = app(letterbox.handle());
+        let mut node = Node::new(config, app, ids, Instant::ZERO, 1_700_000_000_000)
             .expect("profiles draw options that agree");
         node.set_observer(Box::new(Watcher { log: log.clone(), command: None }));
         Self {
             node,
             log,
+            letterbox,
+            outside: BTreeMap::new(),
+            outside_next: 0,
+            delays: hub.choices.stream("outside", 0),
             ends: Vec::new(),
             places: Vec::new(),
             open: Vec::new(),
@@ -84,7 +97,7 @@ impl Server {
             buffer: Vec::new(),
             choices: hub.choices.stream("driver", 0),
             seen: Vec::new(),
-            into: "",
+            spaces: Vec::new(),
         }
     }
 
@@ -335,8 +348,29 @@ impl Server {
         self.after_call(hub);
     }
 
+    /// Work from outside arrives.
+    pub(crate) fn outside(&mut self, number: u64, hub: &mut Hub) {
+        let Some(work) = self.outside.remove(&number) else { return };
+        hub.trace.event(hub.now, 12, number, &[]);
+        hub.trace.line(hub.now, || format!("  outside {work:?}"));
+        self.node.outside(Instant::from_micros(hub.now), work);
+        self.after_call(hub);
+    }
+
+    /// What the program has posted goes on its way, and may overtake what is.
+    fn post(&mut self, hub: &mut Hub) {
+        for work in self.letterbox.take(&mut hub.verdicts) {
+            let (low, high) = hub.profile.outside;
+            let delay = hub.choices.between(self.delays, low, high);
+            self.outside.insert(self.outside_next, work);
+            hub.push(hub.now + delay, Event::Outside(self.outside_next));
+            self.outside_next += 1;
+        }
+    }
+
     /// Carries out what the core wants and lets the oracles look.
     fn after_call(&mut self, hub: &mut Hub) {
+        self.post(hub);
         self.hear(hub);
         self.look(hub);
         while let Some(output) = self.node.poll_output() {
@@ -465,8 +499,10 @@ impl Server {
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
         let Hub { sockets, asks, verdicts, profile, .. } = hub;
         match seen {
-            Seen::Connect(id) => sockets.connect(id, verdicts),
-            Seen::In(id, namespace) => sockets.member(id, namespace),
+            Seen::Connect(id, namespace) => {
+                sockets.connect(id, verdicts);
+                sockets.member(id, space_of(&mut self.spaces, namespace));
+            }
             Seen::Event(id, print) => sockets.event(id, print, verdicts),
             Seen::Settled(socket, ask, settled) => {
                 if let Some(print) = asks.settled((socket, ask), settled, verdicts) {
@@ -487,8 +523,9 @@ impl Server {
                 }
                 asks.asked(socket, (question, print, timeout), outcome, verdicts);
             }
-            Seen::Into(namespace) => self.into = namespace,
-            Seen::Broadcast(broadcast) => sockets.broadcast(self.into, &broadcast),
+            Seen::Broadcast(namespace, broadcast) => {
+                sockets.broadcast(space_of(&mut self.spaces, namespace), &broadcast);
+            }
             Seen::Join(id, room) => sockets.join(id, &room),
             Seen::Leave(id, room) => sockets.leave(id, &room),
             Seen::Kick(id) => sockets.kick(id),
@@ -513,4 +550,12 @@ impl Server {
         hub.asks.end(&mut hub.verdicts);
         hub.sockets.end(&mut hub.verdicts);
     }
+}
+
+/// The world's number of a namespace.
+fn space_of(spaces: &mut Vec<NamespaceId>, namespace: NamespaceId) -> usize {
+    spaces.iter().position(|&known| known == namespace).unwrap_or_else(|| {
+        spaces.push(namespace);
+        spaces.len() - 1
+    })
 }

@@ -3,18 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parlor::{
-    AskError, AskId, Command, DisconnectReason, Fanout, Handler, Observer, Outcome, Payload,
-    SendStatus, SocketId,
+    AskError, AskId, Command, DisconnectReason, Event, Fanout, Handler, NamespaceId, Observer,
+    Outcome, Payload, SendStatus, SocketId,
 };
 
 /// One thing that the application did or was told.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {
-    /// `on_connect` of a namespace begins.
-    Connect(SocketId),
-    /// The workload says in which namespace that was.
-    In(SocketId, &'static str),
-    /// An event's handler begins.
+    /// A socket joined this namespace.
+    Connect(SocketId, NamespaceId),
+    /// A client's event is about to be handled.
     Event(SocketId, u64),
     /// The closure of an ask begins.
     Settled(SocketId, Option<AskId>, Settled),
@@ -33,9 +31,7 @@ pub(crate) enum Seen {
         timeout: u64,
         outcome: Outcome,
     },
-    /// The workload is about to broadcast into this namespace.
-    Into(&'static str),
-    Broadcast(Broadcast),
+    Broadcast(NamespaceId, Broadcast),
     Join(SocketId, String),
     Leave(SocketId, String),
     /// A command to disconnect.
@@ -65,10 +61,6 @@ pub(crate) enum Settled {
 
 /// The list that fills up during a call, and is emptied after it.
 pub(crate) type Log = Arc<Mutex<Vec<Seen>>>;
-
-pub(crate) fn note(log: &Log, seen: Seen) {
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-}
 
 /// A number for what an event carries: its name, its arguments' text and its attachments.
 pub(crate) fn print(event: &str, args: &str, attachments: &[impl AsRef<[u8]>]) -> u64 {
@@ -102,15 +94,25 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     fn tell(&mut self, seen: Seen) {
-        note(&self.log, seen);
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }
 
 impl Observer for Watcher {
+    fn event(&mut self, _turn: u64, event: &Event) {
+        match event {
+            Event::Connected { socket, namespace, .. } => {
+                self.tell(Seen::Connect(*socket, *namespace));
+            }
+            Event::Message { socket, name, args, .. } => {
+                self.tell(Seen::Event(*socket, print_of(name, args)));
+            }
+            _ => {}
+        }
+    }
+
     fn handler(&mut self, _turn: u64, handler: &Handler<'_>) {
         let seen = match *handler {
-            Handler::Connect { socket } => Seen::Connect(socket),
-            Handler::Event { socket, event, args } => Seen::Event(socket, print_of(event, args)),
             Handler::Disconnecting { socket, reason: _ } => Seen::Disconnecting(socket),
             Handler::Disconnect { socket, reason } => Seen::Disconnect(socket, reason),
             Handler::Settled { socket, ask, outcome } => {
@@ -142,14 +144,17 @@ impl Observer for Watcher {
                 timeout: timeout.as_micros() as u64,
                 outcome: Outcome::Gone,
             },
-            Command::Broadcast { to, event, args, flags } => Seen::Broadcast(Broadcast {
-                rooms: to.rooms.to_vec(),
-                except: to.except.to_vec(),
-                sender: to.except_socket,
-                print: print_of(event, args),
-                volatile: flags.volatile,
-                fanout: Fanout::default(),
-            }),
+            Command::Broadcast { to, event, args, flags } => {
+                let broadcast = Broadcast {
+                    rooms: to.rooms.to_vec(),
+                    except: to.except.to_vec(),
+                    sender: to.except_socket,
+                    print: print_of(event, args),
+                    volatile: flags.volatile,
+                    fanout: Fanout::default(),
+                };
+                Seen::Broadcast(to.namespace, broadcast)
+            }
             Command::Join { socket, room } => Seen::Join(socket, room.into()),
             Command::Leave { socket, room } => Seen::Leave(socket, room.into()),
             Command::Disconnect { socket } | Command::DisconnectSession { socket } => {
@@ -163,7 +168,7 @@ impl Observer for Watcher {
         let Some(mut command) = self.command.take() else { return };
         match (&mut command, told) {
             (Seen::Emit { status, .. }, Outcome::Send(told)) => *status = *told,
-            (Seen::Broadcast(broadcast), Outcome::Fanout(told)) => broadcast.fanout = *told,
+            (Seen::Broadcast(_, broadcast), Outcome::Fanout(told)) => broadcast.fanout = *told,
             (Seen::Ask { outcome, .. }, told) => *outcome = *told,
             (Seen::Join(..), Outcome::Done(false) | Outcome::Gone | Outcome::Limited) => return,
             _ => {}

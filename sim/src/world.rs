@@ -1,21 +1,23 @@
 //! One run: clients, network, server, faults, and the order in which a run comes to its end.
 
-use parlor::DisconnectReason;
+use parlor::{App, DisconnectReason, Handle};
 
 use crate::choice::{Choices, Stream};
 use crate::client::Client;
+use crate::client::mind::Mind;
 use crate::hub::{Event, Hub};
 use crate::oracle::{Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
 use crate::trace::Trace;
+use crate::workload::{Visitor, workload};
 
 /// After the shutdown everything is over within the linger, and this.
 const GRACE: u64 = 1_000_000;
 
-struct World {
+struct World<S> {
     hub: Hub,
-    server: Server,
+    server: Server<S>,
     clients: Vec<Client>,
     faults: Stream,
 }
@@ -36,19 +38,36 @@ pub struct Run {
 /// Runs one world to its end, or to the first thing that does not hold.
 pub fn run(preset: Preset, mut choices: Choices, seed: u64, is_told: bool) -> Run {
     let profile = Profile::draw(preset, &mut choices);
-    let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
-    let server = Server::new(&mut hub, seed);
-    let kinds = hub.profile.kinds.clone();
-    let clients = kinds.iter().enumerate().map(|(n, &kind)| Client::new(n, kind, &mut hub));
-    let clients = clients.collect();
-    let faults = hub.choices.stream("faults", 0);
-    let mut world = World { hub, server, clients, faults };
-    world.go();
-    let Hub { choices, trace, verdicts, now, .. } = world.hub;
-    Run { verdicts, trace, choices, simulated: now }
+    let minds = profile.kinds.iter().map(|_| Box::new(Visitor::default()) as Box<dyn Mind>);
+    let minds = minds.collect();
+    World::new(profile, choices, seed, is_told, |_io| workload(), minds).run()
 }
 
-impl World {
+impl<S: Send + 'static> World<S> {
+    /// A world with a program, and a mind for each client of the profile.
+    fn new(
+        profile: Profile,
+        choices: Choices,
+        seed: u64,
+        is_told: bool,
+        app: impl FnOnce(Handle<S>) -> App<S>,
+        minds: Vec<Box<dyn Mind>>,
+    ) -> Self {
+        let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
+        let server = Server::new(&mut hub, seed, app);
+        let kinds = hub.profile.kinds.clone();
+        let all = kinds.into_iter().zip(minds).enumerate();
+        let clients = all.map(|(n, (kind, mind))| Client::new(n, kind, mind, &mut hub)).collect();
+        let faults = hub.choices.stream("faults", 0);
+        Self { hub, server, clients, faults }
+    }
+
+    fn run(mut self) -> Run {
+        self.go();
+        let Hub { choices, trace, verdicts, now, .. } = self.hub;
+        Run { verdicts, trace, choices, simulated: now }
+    }
+
     fn go(&mut self) {
         let Profile { heal_at, quiet_at, end_at, fault_every, .. } = self.hub.profile;
         self.hub.push(heal_at, Event::Heal);
@@ -113,6 +132,7 @@ impl World {
                 hub.trace.event(hub.now, 22, client as u64, &[]);
                 self.clients[client].timer(life, timer, hub);
             }
+            Event::Outside(number) => self.server.outside(number, hub),
             Event::Fault => self.fault(),
             Event::Heal => self.heal(),
             Event::Quiet => hub.is_quiet = true,

@@ -132,6 +132,20 @@ pub(crate) fn plain(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"').filter(|text| !text.contains('\\'))
 }
 
+/// A string as JSON text.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\0'..' ' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +173,6 @@ mod tests {
         assert_eq!(members("{}"), None);
         assert_eq!(field(r#"{"x":{"sid":1},"sid" : "abc"}"#, "sid").and_then(plain), Some("abc"));
         assert_eq!(field("{}", "sid"), None);
+        assert_eq!(quoted("a\"\\\n\u{e9}"), "\"a\\\"\\\\\\u000a\u{e9}\"");
     }
 }

@@ -1,19 +1,23 @@
 //! Model clients: they speak as the official ones do, with a codec of their own, and take nothing
-//! from the server that an official client would not.
+//! from the server that an official client would not. What they want is their [`mind`]'s.
 
 mod hostile;
 pub(crate) mod http;
-mod json;
-mod packet;
+pub(crate) mod json;
+pub(crate) mod mind;
+pub(crate) mod packet;
 mod session;
-mod space;
+pub(crate) mod space;
 pub(crate) mod ws;
 
 use crate::choice::Stream;
 use crate::hub::Hub;
+use crate::oracle::Property;
 use hostile::Hostile;
+use mind::{Mind, News, Seat, Wake};
+use packet::{Message, Packet};
 use session::Session;
-use space::Space;
+use space::{Heard, Space};
 
 /// What kind of client it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +37,6 @@ pub enum Kind {
 pub(crate) enum Timer {
     /// To connect.
     Connect,
-    /// To do something.
-    Think,
     /// It may be too long since the server was heard.
     Beat,
     /// The handshake may have taken too long.
@@ -45,10 +47,8 @@ pub(crate) enum Timer {
     Knock,
     /// The upgrade on this connection may be hopeless.
     GiveUp(usize),
-    /// To join a namespace again.
-    Join(usize),
-    /// To answer a question, at last: where, its id, its number.
-    Answer(usize, u64, u64),
+    /// Its mind wanted to be woken.
+    Mind(Wake),
     /// To become, or to stop being, a nuisance.
     Nuisance,
 }
@@ -58,7 +58,10 @@ pub(crate) struct Client {
     me: Me,
     session: Option<Session>,
     spaces: Vec<Space>,
+    mind: Box<dyn Mind>,
     hostile: Hostile,
+    /// Whether it wants to be connected.
+    is_willing: bool,
 }
 
 /// What all parts of a client know of it.
@@ -71,13 +74,20 @@ pub(crate) struct Me {
     attempts: u32,
 }
 
+impl Me {
+    /// Of a timer that is of no session.
+    pub(crate) const ANY_LIFE: u32 = u32::MAX;
+}
+
 /// Why a client gives its session up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
-    /// It wants to; it says so.
+    /// It wants to, and comes back; it says so.
     Farewell,
-    /// It wants to, and is just gone.
+    /// It wants to, and is just gone; it comes back.
     Reset,
+    /// It wants to, for good; it says so.
+    ForGood,
     /// The server, the network or time has ended it.
     Broken,
 }
@@ -89,16 +99,18 @@ const BACK_OFF: u64 = 200_000;
 pub(crate) const HANDSHAKE_MAX: u64 = 20_000_000;
 
 impl Client {
-    pub(crate) fn new(number: usize, kind: Kind, hub: &mut Hub) -> Self {
+    /// A client that connects within its first second.
+    pub(crate) fn new(number: usize, kind: Kind, mind: Box<dyn Mind>, hub: &mut Hub) -> Self {
         let stream = hub.choices.stream("client", number as u64);
         let me = Me { number, kind, life: 0, stream, attempts: 0 };
         let start = hub.choices.choose(stream, 1_000_000);
         hub.timer(start, number, 0, Timer::Connect);
-        Self { me, session: None, spaces: Space::all(), hostile: Hostile::default() }
+        let (spaces, hostile) = (Vec::new(), Hostile::default());
+        Self { me, session: None, spaces, mind, hostile, is_willing: true }
     }
 
     pub(crate) fn timer(&mut self, life: u32, timer: Timer, hub: &mut Hub) {
-        if life != self.me.life {
+        if life != self.me.life && life != Me::ANY_LIFE {
             return;
         }
         if self.me.kind == Kind::Hostile {
@@ -107,7 +119,6 @@ impl Client {
         }
         match timer {
             Timer::Connect => self.connect(hub),
-            Timer::Think => self.think(hub),
             Timer::Handshake => {
                 if self.session.as_ref().is_some_and(|session| !session.is_open()) {
                     self.leave(Leave::Broken, hub);
@@ -125,19 +136,18 @@ impl Client {
             Timer::GiveUp(conn) => {
                 self.with_session(hub, |session, me, hub| session.give_up(conn, me, hub));
             }
-            Timer::Join(index) => {
-                let packet = self.spaces[index].join(&self.me, hub);
-                self.send(packet, hub);
-            }
-            Timer::Answer(index, id, number) => {
-                let packets = self.spaces[index].answer(id, number, hub);
-                self.send(packets, hub);
+            Timer::Mind(wake) => {
+                self.minds(hub, |mind, seat| mind.woken(wake, seat));
+                self.flush(hub);
             }
             Timer::Nuisance => {}
         }
     }
 
     fn connect(&mut self, hub: &mut Hub) {
+        if self.me.life == 0 {
+            self.minds(hub, |mind, seat| mind.born(seat));
+        }
         self.session = Some(Session::connect(&self.me, hub));
         hub.timer(HANDSHAKE_MAX, self.me.number, self.me.life, Timer::Handshake);
     }
@@ -168,36 +178,92 @@ impl Client {
         let Some(session) = &mut self.session else { return };
         let was_open = session.is_open();
         let outcome = work(session, &self.me, hub);
-        if session.is_open() && !was_open {
+        let is_new = session.is_open() && !was_open;
+        let messages = session.take_messages();
+        if is_new {
             self.me.attempts = 0;
             self.opened(hub);
         }
-        let Some(session) = &mut self.session else { return };
-        for (message, attachments) in session.take_messages() {
-            let index = Space::index(&message.namespace);
-            let Some(space) = self.spaces.get_mut(index) else {
-                hub.verdicts.fail(
-                    crate::oracle::Property::S0,
-                    format!("a packet for {:?}, which nobody wants", message.namespace),
-                );
-                continue;
-            };
-            let answers = space.message(&message, &attachments, &self.me, hub);
-            session.queue(answers);
+        for (message, attachments) in messages {
+            self.message(message, &attachments, hub);
         }
         match outcome {
-            Ok(()) => session.flush(&self.me, hub),
+            Ok(()) => self.flush(hub),
             Err(leave) => self.leave(leave, hub),
+        }
+    }
+
+    /// Lets the mind decide something.
+    fn minds(&mut self, hub: &mut Hub, work: impl FnOnce(&mut dyn Mind, &mut Seat<'_>)) {
+        let session = self.session.as_ref().filter(|session| session.is_open());
+        let (mut out, mut leave) = (Vec::new(), None);
+        let mut seat = Seat {
+            me: &self.me,
+            spaces: &mut self.spaces,
+            out: &mut out,
+            leave: &mut leave,
+            is_open: session.is_some(),
+            is_full: session.is_some_and(Session::is_full),
+            hub,
+        };
+        work(&mut *self.mind, &mut seat);
+        self.queue(out);
+        if let Some(leave) = leave {
+            self.leave(leave, hub);
+        }
+    }
+
+    fn queue(&mut self, packets: Vec<Packet>) {
+        if let Some(session) = &mut self.session {
+            session.queue(packets);
+        }
+    }
+
+    fn flush(&mut self, hub: &mut Hub) {
+        if let Some(session) = &mut self.session {
+            session.flush(&self.me, hub);
         }
     }
 
     fn opened(&mut self, hub: &mut Hub) {
         let Some(session) = &mut self.session else { return };
-        let (number, life) = (self.me.number, self.me.life);
-        hub.timer(session.beat(), number, life, Timer::Beat);
-        hub.timer(hub.profile.think, number, life, Timer::Think);
-        for space in &mut self.spaces {
-            session.queue(space.join_first(&self.me, hub));
+        hub.timer(session.beat(), self.me.number, self.me.life, Timer::Beat);
+        let packets = self.spaces.iter_mut().flat_map(Space::opened).collect();
+        session.queue(packets);
+        self.minds(hub, |mind, seat| mind.told(&News::Opened, seat));
+    }
+
+    fn message(&mut self, message: Message, attachments: &[Vec<u8>], hub: &mut Hub) {
+        let found = self.spaces.iter().position(|space| space.is_of(&message.namespace));
+        let Some(place) = found else {
+            let what = format!("a packet for {:?}, which nobody wants", message.namespace);
+            hub.verdicts.fail(Property::S0, what);
+            return;
+        };
+        match self.spaces[place].message(&message, attachments, hub) {
+            Heard::Nothing => {}
+            Heard::Admitted(early) => {
+                self.minds(hub, |mind, seat| mind.told(&News::Admitted { place }, seat));
+                for (message, attachments) in early {
+                    self.message(message, &attachments, hub);
+                }
+            }
+            Heard::Refused => {
+                self.minds(hub, |mind, seat| mind.told(&News::Refused { place }, seat));
+            }
+            Heard::Expelled => {
+                self.minds(hub, |mind, seat| mind.told(&News::Expelled { place }, seat));
+            }
+            Heard::Event => {
+                let Some((name, args)) = space::event_of(&message) else { return };
+                let (args, id) = (&*args, message.id);
+                let news = News::Event { place, name, args, id };
+                self.minds(hub, |mind, seat| mind.told(&news, seat));
+            }
+            Heard::Answer(id) => {
+                let news = News::Answer { place, id, args: &message.data };
+                self.minds(hub, |mind, seat| mind.told(&news, seat));
+            }
         }
     }
 
@@ -211,35 +277,6 @@ impl Client {
         }
     }
 
-    /// Does something that a user might.
-    fn think(&mut self, hub: &mut Hub) {
-        if hub.is_quiet {
-            return;
-        }
-        let pause = hub.choices.choose(self.me.stream, 2 * hub.profile.think) + 1;
-        hub.timer(pause, self.me.number, self.me.life, Timer::Think);
-        let Some(session) = &self.session else { return };
-        // Ending a session on purpose is a fault as others are.
-        let is_restless = !hub.is_healed && hub.profile.fault_every.is_some();
-        match hub.choices.choose(self.me.stream, 400) {
-            0 if is_restless => self.leave(Leave::Farewell, hub),
-            1 if is_restless => self.leave(Leave::Reset, hub),
-            _ if session.is_full() => {}
-            _ => {
-                let index = hub.choices.choose(self.me.stream, self.spaces.len() as u64) as usize;
-                let packets = self.spaces[index].act(&self.me, hub);
-                self.send(packets, hub);
-            }
-        }
-    }
-
-    fn send(&mut self, packets: Vec<packet::Packet>, hub: &mut Hub) {
-        if let Some(session) = &mut self.session {
-            session.queue(packets);
-            session.flush(&self.me, hub);
-        }
-    }
-
     fn leave(&mut self, leave: Leave, hub: &mut Hub) {
         let Some(mut session) = self.session.take() else { return };
         hub.trace.line(hub.now, || format!("c{} gives its session up: {leave:?}", self.me.number));
@@ -247,24 +284,28 @@ impl Client {
         self.spaces.iter_mut().for_each(Space::lost);
         self.me.life += 1;
         self.me.attempts += 1;
-        let most = (BACK_OFF << self.me.attempts.min(10)).min(BACK_OFF_MAX);
-        let pause = hub.choices.between(self.me.stream, most / 2, most);
-        hub.timer(pause, self.me.number, self.me.life, Timer::Connect);
+        self.is_willing &= leave != Leave::ForGood;
+        if self.is_willing {
+            let most = (BACK_OFF << self.me.attempts.min(10)).min(BACK_OFF_MAX);
+            let pause = hub.choices.between(self.me.stream, most / 2, most);
+            hub.timer(pause, self.me.number, self.me.life, Timer::Connect);
+        }
+        self.minds(hub, |mind, seat| mind.told(&News::Lost, seat));
     }
 
     /// What it wants and does not have: a connection, the upgrade, its namespaces.
     pub(crate) fn wants(&self) -> Option<String> {
-        let Some(session) = &self.session else {
-            return (self.me.kind != Kind::Hostile).then(|| "a session".into());
-        };
-        match session.wants(&self.me) {
-            None => self.spaces.iter().find_map(Space::wants),
-            wants => wants,
+        if self.me.kind == Kind::Hostile || !self.is_willing {
+            return None;
         }
+        let Some(session) = &self.session else { return Some("a session".into()) };
+        let spaces = || self.spaces.iter().find_map(Space::wants);
+        session.wants(&self.me).or_else(spaces).or_else(|| self.mind.wants())
     }
 
     /// What is not settled between it and the server, when nobody wants anything any more.
     pub(crate) fn unsettled(&self, hub: &Hub) -> Option<String> {
-        self.spaces.iter().find_map(|space| space.unsettled(hub))
+        let unsettled = self.spaces.iter().find_map(|space| space.unsettled(hub));
+        unsettled.or_else(|| self.mind.unsettled(hub))
     }
 }

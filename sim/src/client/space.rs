@@ -1,75 +1,111 @@
-//! A client's membership of one namespace: what it wants there, says, hears and answers.
+//! A client's membership of one namespace, by Socket.IO's rules: CONNECT and what answers it, ids
+//! of questions, and what came in front of the admission.
+//!
+//! | state  | CONNECT sent | CONNECT  | CONNECT_ERROR | DISCONNECT, either way | session lost |
+//! |--------|--------------|----------|---------------|------------------------|--------------|
+//! | Out    | Asking       | a fault  | a fault       | Out                    | Out          |
+//! | Asking |              | Member   | Refused       | Asking                 | Out          |
+//! | Member |              | a fault  | Refused       | Out                    | Out          |
+//! | Refused| Asking       | a fault  | Refused       | Refused                | Out          |
 
-use parlor::{Overflow, SocketId};
+use parlor::SocketId;
 
+use super::json;
 use super::packet::{Message, Packet};
-use super::{Me, Timer, json};
-use crate::app::{SPACES, WORD};
 use crate::hub::Hub;
 use crate::oracle::Property;
-use crate::oracle::asks::Questions;
 use crate::watch::print;
 
-const DROP: Overflow = Overflow::DropMessage;
+type Whole = (Message, Vec<Vec<u8>>);
 
-/// An event that no handler is registered for.
-const UNHEARD: &str = "nobody-hears";
-
+#[derive(Debug)]
 pub(crate) struct Space {
-    index: usize,
+    namespace: String,
+    /// What it says at the door.
+    auth: String,
     state: State,
+    /// Whether it wants to be in.
+    is_wanted: bool,
     /// It was a member before in this session: what comes may be meant for that one.
     was_member: bool,
-    knows_word: bool,
-    /// Counts what it says in all its life.
-    number: u64,
+    /// The id of its next question.
+    question_next: u64,
 }
 
+#[derive(Debug)]
 enum State {
     Out,
     /// CONNECT is out; what has come before the answer.
-    Asking(Vec<u64>),
-    Member {
-        id: SocketId,
-        questions: Questions,
-    },
+    Asking(Vec<Whole>),
+    Member(SocketId),
     Refused,
 }
 
+/// What a packet came to.
+pub(crate) enum Heard {
+    Nothing,
+    /// A member now; what had come before it is to be taken next.
+    Admitted(Vec<Whole>),
+    Refused,
+    Expelled,
+    Event,
+    Answer(u64),
+}
+
 impl Space {
-    pub(crate) fn all() -> Vec<Self> {
-        let space = |index| Self {
-            index,
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            auth: String::new(),
             state: State::Out,
+            is_wanted: false,
             was_member: false,
-            knows_word: true,
-            number: 0,
-        };
-        (0..SPACES.len()).map(space).collect()
+            question_next: 0,
+        }
     }
 
-    pub(crate) fn index(namespace: &str) -> usize {
-        SPACES.iter().position(|&name| name == namespace).unwrap_or(usize::MAX)
+    pub(crate) fn is_of(&self, namespace: &str) -> bool {
+        self.namespace == namespace
+    }
+
+    /// Who it is, while it is a member.
+    pub(crate) fn id(&self) -> Option<SocketId> {
+        match self.state {
+            State::Member(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Wants to be in; asks now if a session is open, else as soon as one is.
+    pub(crate) fn join(&mut self, auth: &str, is_open: bool) -> Vec<Packet> {
+        self.auth = auth.into();
+        self.join_again(is_open)
+    }
+
+    pub(crate) fn join_again(&mut self, is_open: bool) -> Vec<Packet> {
+        self.is_wanted = true;
+        if !is_open || !matches!(self.state, State::Out | State::Refused) {
+            return Vec::new();
+        }
+        self.state = State::Asking(Vec::new());
+        self.packet(0, None, self.auth.clone(), Vec::new())
     }
 
     /// In a new session.
-    pub(crate) fn join_first(&mut self, me: &Me, hub: &mut Hub) -> Vec<Packet> {
+    pub(crate) fn opened(&mut self) -> Vec<Packet> {
         self.was_member = false;
-        self.join(me, hub)
+        if self.is_wanted { self.join_again(true) } else { Vec::new() }
     }
 
-    pub(crate) fn join(&mut self, me: &Me, hub: &mut Hub) -> Vec<Packet> {
-        if !matches!(self.state, State::Out) {
+    /// Leaves; it is joined again with the next session if it is wanted.
+    pub(crate) fn part(&mut self, is_wanted: bool) -> Vec<Packet> {
+        self.is_wanted = is_wanted;
+        if self.id().is_none() {
             return Vec::new();
         }
-        self.knows_word = hub.choices.happens(me.stream, 5, 6);
-        let data = match self.index {
-            1 if self.knows_word => WORD,
-            1 => r#"{"word":"shut"}"#,
-            _ => "",
-        };
-        self.state = State::Asking(Vec::new());
-        self.packet(0, None, data.into())
+        self.state = State::Out;
+        self.was_member = true;
+        self.packet(1, None, String::new(), Vec::new())
     }
 
     /// The session is over.
@@ -79,218 +115,122 @@ impl Space {
 
     /// Where it wants to be and is not.
     pub(crate) fn wants(&self) -> Option<String> {
-        let is_there = matches!(self.state, State::Member { .. } | State::Refused);
-        (!is_there).then(|| SPACES[self.index].to_string())
+        let is_there = matches!(self.state, State::Member(_) | State::Refused);
+        (self.is_wanted && !is_there).then(|| self.namespace.clone())
     }
 
     pub(crate) fn unsettled(&self, hub: &Hub) -> Option<String> {
-        let State::Member { id, questions } = &self.state else { return None };
-        let name = SPACES[self.index];
-        match hub.sockets.open(*id) {
-            // Where the policy is to drop, answers are dropped too.
-            (0, 0) if questions.is_empty() || hub.profile.config.overflow == DROP => None,
-            (0, 0) => Some(format!("{id} of {name} never got an answer: {questions:?}")),
+        let id = self.id()?;
+        match hub.sockets.open(id) {
+            (0, 0) => None,
             (arriving, unheard) => Some(format!(
-                "{id} of {name} never got {arriving} packets, and {unheard} of it were not handled"
+                "{id} of {} never got {arriving} packets, and {unheard} of it were not handled",
+                self.namespace
             )),
         }
     }
 
-    fn packet(&self, kind: u8, id: Option<u64>, data: String) -> Vec<Packet> {
-        let namespace = SPACES[self.index].to_string();
-        let message = Message { kind, namespace, id, data, attachments: 0 };
-        vec![Packet::Text('4', message.text())]
+    fn packet(
+        &self,
+        kind: u8,
+        id: Option<u64>,
+        data: String,
+        attachments: Vec<Vec<u8>>,
+    ) -> Vec<Packet> {
+        let (namespace, count) = (self.namespace.clone(), attachments.len());
+        let message = Message { kind, namespace, id, data, attachments: count };
+        let text = Packet::Text('4', message.text());
+        std::iter::once(text).chain(attachments.into_iter().map(Packet::Binary)).collect()
     }
 
-    /// Says something. The text of its arguments is what its handler must get.
-    fn event(&mut self, name: &str, rest: &str, asks: bool, hub: &mut Hub) -> Vec<Packet> {
-        self.number += 1;
-        let number = self.number;
-        let State::Member { id, questions } = &mut self.state else { return Vec::new() };
-        let args = format!("[{number}{rest}]");
-        if name != UNHEARD {
-            let print = print(name, &args, &[] as &[&[u8]]);
-            hub.trace.line(hub.now, || format!("{id} says {name}{args}, print {print}"));
-            hub.sockets.sent(*id, print);
-        }
-        let ack = asks.then(|| questions.ask(number));
-        self.packet(2, ack, format!("[\"{name}\",{}", &args[1..]))
+    /// An event, with the list of its arguments; the id under which it asks. Nothing, if it is no
+    /// member.
+    pub(crate) fn say(
+        &mut self,
+        (name, args): (&str, &str),
+        attachments: Vec<Vec<u8>>,
+        asks: bool,
+        hub: &mut Hub,
+    ) -> (Vec<Packet>, Option<u64>) {
+        let Some(socket) = self.id() else { return (Vec::new(), None) };
+        let print = print(name, args, &attachments);
+        hub.trace.line(hub.now, || format!("{socket} says {name}{args}, print {print}"));
+        hub.sockets.sent(socket, print);
+        let id = asks.then_some(self.question_next);
+        self.question_next += u64::from(asks);
+        let kind = if attachments.is_empty() { 2 } else { 5 };
+        let comma = if args == "[]" { "" } else { "," };
+        let data = format!("[{}{comma}{}", json::quoted(name), &args[1..]);
+        (self.packet(kind, id, data, attachments), id)
     }
 
-    fn bytes(&mut self, size: usize, hub: &mut Hub) -> Vec<Packet> {
-        self.number += 1;
-        let State::Member { id, .. } = &self.state else { return Vec::new() };
-        let data: Vec<u8> = (0..size).map(|place| (place * 7) as u8).collect();
-        let args = format!(r#"[{},{{"_placeholder":true,"num":0}}]"#, self.number);
-        hub.sockets.sent(*id, print("bytes", &args, &[&data]));
-        let namespace = SPACES[self.index].to_string();
-        let data_of = format!("[\"bytes\",{}", &args[1..]);
-        let message = Message { kind: 5, namespace, id: None, data: data_of, attachments: 1 };
-        vec![Packet::Text('4', message.text()), Packet::Binary(data)]
-    }
-
-    /// Something that a user might do.
-    pub(crate) fn act(&mut self, me: &Me, hub: &mut Hub) -> Vec<Packet> {
-        if !matches!(self.state, State::Member { .. }) {
+    /// As another socket than the one that was asked it has nothing to answer.
+    pub(crate) fn answer(&self, id: u64, args: &str, attachments: Vec<Vec<u8>>) -> Vec<Packet> {
+        if self.id().is_none() {
             return Vec::new();
         }
-        let mut draw = |bound| hub.choices.choose(me.stream, bound);
-        let op = draw(100);
-        let size = draw(12);
-        let size = draw(hub.profile.text_bytes_max >> size.min(8)) as usize;
-        let room = ["a", "b", "c"][hub.choices.choose(me.stream, 3) as usize];
-        let ms = hub.choices.between(me.stream, 1, 3000);
-        let text = text(size);
-        match op {
-            0..20 => self.event("echo", &format!(",{text}"), false, hub),
-            20..32 => self.event("sum", &format!(",{text}"), true, hub),
-            32..36 => self.event("later", "", true, hub),
-            36..46 => self.event("say", &format!(",\"{room}\",{text}"), false, hub),
-            46..52 => self.event("all", &format!(",{text}"), false, hub),
-            52..58 => self.event("few", &format!(",\"{room}\""), false, hub),
-            58..63 => self.event("join", &format!(",\"{room}\""), false, hub),
-            63..66 => self.event("leave", &format!(",\"{room}\""), false, hub),
-            66..76 => self.event("ask", &format!(",{ms}"), false, hub),
-            76..80 => self.event("askv", &format!(",{ms}"), false, hub),
-            80..86 => self.event("volatile", &format!(",{text}"), false, hub),
-            86..90 => self.bytes(size, hub),
-            90..94 => self.event("burst", &format!(",{}", ms % 40), false, hub),
-            94..96 if !hub.is_healed => self.event("kick", "", false, hub),
-            96 if !hub.is_healed => self.event("end", "", false, hub),
-            97..99 if !hub.is_healed => self.part(me, hub),
-            _ => self.event(UNHEARD, "", false, hub),
-        }
+        let kind = if attachments.is_empty() { 3 } else { 6 };
+        self.packet(kind, Some(id), args.into(), attachments)
     }
 
-    /// Leaves, and comes back later.
-    fn part(&mut self, me: &Me, hub: &mut Hub) -> Vec<Packet> {
-        let packet = self.packet(1, None, String::new());
-        self.state = State::Out;
-        self.come_back(me, hub);
-        packet
-    }
-
-    fn come_back(&mut self, me: &Me, hub: &mut Hub) {
-        self.was_member = true;
-        let pause = hub.choices.choose(me.stream, 800_000);
-        hub.timer(pause, me.number, me.life, Timer::Join(self.index));
-    }
-
-    /// A packet of the server; gives what is answered.
-    pub(crate) fn message(
-        &mut self,
-        message: &Message,
-        attachments: &[Vec<u8>],
-        me: &Me,
-        hub: &mut Hub,
-    ) -> Vec<Packet> {
-        match message.kind {
-            0 => self.admitted(&message.data, hub),
-            1 if matches!(self.state, State::Member { .. }) => {
+    /// A packet of the server.
+    pub(crate) fn message(&mut self, message: &Message, data: &[Vec<u8>], hub: &mut Hub) -> Heard {
+        match (message.kind, &mut self.state) {
+            (0, _) => self.admitted(&message.data, hub),
+            (1, State::Member(_)) => {
                 self.state = State::Out;
-                self.come_back(me, hub);
+                self.was_member = true;
+                Heard::Expelled
             }
-            1 => {} // For the one that it was before.
-            4 => {
+            (4, _) => {
                 self.state = State::Refused;
-                hub.sockets.refused(SPACES[self.index], 0, &mut hub.verdicts);
+                Heard::Refused
             }
-            2 | 5 => return self.heard(message, attachments, me, hub),
-            _ => {
-                let answer = json::members(&message.data).unwrap_or_default();
-                let number = answer.first().and_then(|text| text.parse().ok());
-                if let (State::Member { questions, .. }, Some(id)) = (&mut self.state, message.id) {
-                    questions.answered(id, number, &mut hub.verdicts);
-                }
+            (2 | 5, State::Asking(early)) => {
+                early.push((message.clone(), data.to_vec()));
+                Heard::Nothing
             }
+            (2 | 5, &mut State::Member(id)) => self.event(id, message, data, hub),
+            (3 | 6, State::Member(_)) => message.id.map_or(Heard::Nothing, Heard::Answer),
+            // For the one that it was before.
+            _ => Heard::Nothing,
         }
-        Vec::new()
     }
 
-    fn admitted(&mut self, data: &str, hub: &mut Hub) {
+    fn admitted(&mut self, data: &str, hub: &mut Hub) -> Heard {
         let id = json::field(data, "sid").and_then(json::plain).and_then(SocketId::parse);
         let State::Asking(early) = &mut self.state else {
             hub.verdicts.fail(Property::D1, format!("a CONNECT that nobody asked for: {data}"));
-            return;
+            return Heard::Nothing;
         };
         let Some(id) = id else {
             hub.verdicts.fail(Property::S0, format!("no socket's id: {data}"));
-            return;
+            return Heard::Nothing;
         };
-        let early = std::mem::take(early);
+        let mut early = std::mem::take(early);
         hub.sockets.named(id, true, &mut hub.verdicts);
-        if self.index == 1 && !self.knows_word {
-            hub.sockets.refused(SPACES[self.index], 1, &mut hub.verdicts);
-        }
-        for print in early {
-            if !self.was_member || hub.sockets.is_under_way(id, print) {
-                hub.sockets.received(id, print, &mut hub.verdicts);
-            }
-        }
-        self.state = State::Member { id, questions: Questions::default() };
+        early.retain(|(message, data)| {
+            let print = fingerprint(message, data);
+            !self.was_member || print.is_some_and(|print| hub.sockets.is_under_way(id, print))
+        });
+        self.state = State::Member(id);
+        Heard::Admitted(early)
     }
 
-    fn heard(
-        &mut self,
-        message: &Message,
-        attachments: &[Vec<u8>],
-        me: &Me,
-        hub: &mut Hub,
-    ) -> Vec<Packet> {
-        let members = json::members(&message.data).unwrap_or_default();
-        let Some(name) = members.first().copied() else { return Vec::new() };
-        let rest = message.data[1 + name.len()..].trim_start_matches(',');
-        let name = json::plain(name).unwrap_or_default();
-        let print = print(name, &format!("[{rest}"), attachments);
-        match &mut self.state {
-            State::Asking(early) => early.push(print),
-            State::Member { id, .. } => {
-                hub.sockets.received(*id, print, &mut hub.verdicts);
-                let number = members.get(1).and_then(|text| text.parse().ok());
-                if let ("question", Some(ack), Some(number)) = (name, message.id, number) {
-                    return self.asked(ack, number, me, hub);
-                }
-            }
-            State::Out | State::Refused => {}
-        }
-        Vec::new()
-    }
-
-    fn asked(&mut self, id: u64, number: u64, me: &Me, hub: &mut Hub) -> Vec<Packet> {
-        match hub.choices.choose(me.stream, 8) {
-            0 => Vec::new(),
-            1 | 2 => {
-                let pause = hub.choices.choose(me.stream, 4_000_000);
-                let timer = Timer::Answer(self.index, id, number);
-                hub.timer(pause, me.number, me.life, timer);
-                Vec::new()
-            }
-            3 => {
-                let twice = [self.answer(id, number, hub), self.answer(id, number, hub)];
-                twice.concat()
-            }
-            _ => self.answer(id, number, hub),
-        }
-    }
-
-    pub(crate) fn answer(&self, id: u64, number: u64, hub: &mut Hub) -> Vec<Packet> {
-        // As another socket it has nothing to answer.
-        let State::Member { .. } = self.state else { return Vec::new() };
-        hub.asks.answer_sent(number);
-        self.packet(3, Some(id), format!("[{number}]"))
+    fn event(&mut self, id: SocketId, message: &Message, data: &[Vec<u8>], hub: &mut Hub) -> Heard {
+        let Some(print) = fingerprint(message, data) else { return Heard::Nothing };
+        hub.sockets.received(id, print, &mut hub.verdicts);
+        Heard::Event
     }
 }
 
-/// JSON text of a string of about so many bytes, with everything in it that may be hard.
-fn text(bytes: usize) -> String {
-    const PIECES: [&str; 6] = ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "\\\"", "\\u001e"];
-    let mut out = String::from('"');
-    for place in 0.. {
-        if out.len() > bytes {
-            break;
-        }
-        out.push_str(PIECES[place * 5 % 7 % 6]);
-    }
-    out.push('"');
-    out
+/// An event's name, and the list of its arguments as JSON.
+pub(crate) fn event_of(message: &Message) -> Option<(&str, String)> {
+    let name = json::members(&message.data)?.first().copied()?;
+    let rest = message.data[1 + name.len()..].trim_start_matches(',');
+    Some((json::plain(name)?, format!("[{rest}")))
+}
+
+fn fingerprint(message: &Message, data: &[Vec<u8>]) -> Option<u64> {
+    event_of(message).map(|(name, args)| print(name, &args, data))
 }

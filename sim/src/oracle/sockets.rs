@@ -13,11 +13,11 @@ pub(crate) struct Sockets {
     /// The keys are the core's.
     all: BTreeMap<SocketId, Socket>,
     /// Connected ones by namespace.
-    spaces: BTreeMap<&'static str, BTreeSet<SocketId>>,
+    spaces: BTreeMap<usize, BTreeSet<SocketId>>,
     /// Broadcasts of this call whose counts are to be compared.
     counts: Vec<(u32, u32)>,
     /// Broadcasts of this call to whole namespaces.
-    cast: Vec<(&'static str, u64)>,
+    cast: Vec<(usize, u64)>,
     /// A socket came or ended in this call: who was a member when is the core's business.
     is_unclear: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Sockets {
 #[derive(Debug, Default)]
 struct Socket {
     phase: Phase,
-    namespace: &'static str,
+    space: usize,
     rooms: BTreeSet<String>,
     /// What was accepted for it and did not arrive yet; whether it must.
     underway: VecDeque<(u64, bool)>,
@@ -54,14 +54,15 @@ impl Sockets {
         socket.phase = Phase::Connected;
     }
 
-    pub(crate) fn member(&mut self, id: SocketId, namespace: &'static str) {
+    /// In which namespace that is; they are numbered by the world.
+    pub(crate) fn member(&mut self, id: SocketId, space: usize) {
         let socket = self.all.entry(id).or_default();
-        socket.namespace = namespace;
+        socket.space = space;
         // It was a member before its handler runs; since when is the core's business.
-        let cast = self.cast.iter().filter(|(space, _)| *space == namespace);
+        let cast = self.cast.iter().filter(|(other, _)| *other == space);
         socket.underway.extend(cast.map(|&(_, print)| (print, false)));
         self.is_unclear = true;
-        self.spaces.entry(namespace).or_default().insert(id);
+        self.spaces.entry(space).or_default().insert(id);
     }
 
     pub(crate) fn disconnecting(&mut self, id: SocketId, verdicts: &mut Verdicts) {
@@ -102,7 +103,7 @@ impl Sockets {
     fn leave_space(&mut self, id: SocketId) {
         self.is_unclear = true;
         if let Some(socket) = self.all.get(&id)
-            && let Some(space) = self.spaces.get_mut(socket.namespace)
+            && let Some(space) = self.spaces.get_mut(&socket.space)
         {
             space.remove(&id);
         }
@@ -142,11 +143,11 @@ impl Sockets {
         self.all.entry(id).or_default().underway.retain(|&(other, _)| other != print);
     }
 
-    pub(crate) fn broadcast(&mut self, namespace: &'static str, to: &Broadcast) {
+    pub(crate) fn broadcast(&mut self, space: usize, to: &Broadcast) {
         let fanout = to.fanout;
         let took = fanout.sent + fanout.backlogged;
         let mut count = 0;
-        for &id in self.spaces.get(namespace).into_iter().flatten() {
+        for &id in self.spaces.get(&space).into_iter().flatten() {
             let socket = self.all.get_mut(&id).expect("members are sockets");
             let is_in =
                 |rooms: &[Box<str>]| rooms.iter().any(|room| socket.rooms.contains(&**room));
@@ -160,7 +161,7 @@ impl Sockets {
             }
         }
         if to.rooms.is_empty() && took > 0 {
-            self.cast.push((namespace, to.print));
+            self.cast.push((space, to.print));
         }
         self.counts.push((count, took + fanout.dropped));
     }
@@ -243,7 +244,7 @@ mod tests {
     fn connected(id: SocketId, verdicts: &mut Verdicts) -> Sockets {
         let mut sockets = Sockets::default();
         sockets.connect(id, verdicts);
-        sockets.member(id, "/");
+        sockets.member(id, 0);
         sockets.named(id, true, verdicts);
         sockets
     }
@@ -327,7 +328,7 @@ mod tests {
                 let mut sockets = connected(socket(1), verdicts);
                 for n in 2..5 {
                     sockets.connect(socket(n), verdicts);
-                    sockets.member(socket(n), "/");
+                    sockets.member(socket(n), 0);
                     sockets.join(socket(n), "a");
                 }
                 sockets.join(socket(3), "b");
@@ -340,7 +341,7 @@ mod tests {
                     volatile: false,
                     fanout: Fanout { sent, ..Fanout::default() },
                 };
-                sockets.broadcast("/", &to);
+                sockets.broadcast(0, &to);
                 if ends {
                     sockets.kick(socket(2));
                 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use parlor::{App, AskError, Bytes, Cx, Namespace, Payload, admit, refuse, reply};
 
-use crate::watch::{Log, Seen, note};
-
 /// Where clients may go: freely, only with a word, and after a while.
 pub(crate) const SPACES: [&str; 3] = ["/", "/word", "/late"];
 
@@ -23,14 +21,14 @@ impl Sent {
     }
 }
 
-pub(crate) fn workload(log: &Log) -> App<Sent> {
+pub(crate) fn workload() -> App<Sent> {
     let mut app = App::with_state(Sent::default());
-    handlers(app.of("/"), "/", log);
+    handlers(app.of("/"), "/");
     let word = app.of("/word").authorize(|_cx, auth: Payload| {
         let is_right = auth.argument(0) == Some(WORD);
         if is_right { admit() } else { refuse("that is not the word").with(401) }
     });
-    handlers(word, "/word", log);
+    handlers(word, "/word");
     let late = app.of("/late").authorize(|cx, ()| {
         let number = cx.state.next();
         cx.emit("early", number);
@@ -39,13 +37,13 @@ pub(crate) fn workload(log: &Log) -> App<Sent> {
         io.after(Duration::from_millis(cx.random() % 700), |root| root.decide(token, admit()));
         verdict
     });
-    handlers(late, "/late", log);
+    handlers(late, "/late");
     app
 }
 
-fn handlers(namespace: Namespace<'_, Sent>, name: &'static str, log: &Log) {
-    let namespace = lifecycle(namespace, name, log);
-    let namespace = rooms(namespace, name, log);
+fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
+    let namespace = lifecycle(namespace);
+    let namespace = rooms(namespace, name);
     questions(namespace)
         .on("echo", |cx, (_n, text): (u64, String)| {
             let number = cx.state.next();
@@ -70,46 +68,34 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str, log: &Log) {
         .on("end", |cx, _n: u64| cx.disconnect_session());
 }
 
-fn lifecycle<'a>(
-    namespace: Namespace<'a, Sent>,
-    name: &'static str,
-    log: &Log,
-) -> Namespace<'a, Sent> {
-    let (connects, leaves) = (log.clone(), log.clone());
+fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
     namespace
-        .on_connect(move |cx| {
-            note(&connects, Seen::In(cx.id(), name));
+        .on_connect(|cx| {
             let number = cx.state.next();
             cx.emit("welcome", number);
-            note(&connects, Seen::Into(name));
             let number = cx.state.next();
             cx.broadcast().emit("came", (number, cx.id()));
         })
         .on_disconnecting(|_cx, _why| {})
-        .on_disconnect(move |cx, why, _rooms| {
-            note(&leaves, Seen::Into(name));
+        .on_disconnect(|cx, why, _rooms| {
             let number = cx.state.next();
             cx.broadcast().emit("left", (number, why.to_string()));
         })
 }
 
-fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str, log: &Log) -> Namespace<'a, Sent> {
-    let (to_room, to_all, to_few) = (log.clone(), log.clone(), log.clone());
+fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a, Sent> {
     namespace
         .on("join", |cx, (_n, room): (u64, String)| cx.join(room))
         .on("leave", |cx, (_n, room): (u64, String)| cx.leave(room))
         .on("say", move |cx, (_n, room, text): (u64, String, String)| {
-            note(&to_room, Seen::Into(name));
             let number = cx.state.next();
             cx.to(room).emit("said", (number, text));
         })
         .on("all", move |cx, (_n, text): (u64, String)| {
-            note(&to_all, Seen::Into(name));
             let number = cx.state.next();
             cx.io().of(name).emit("all", (number, text));
         })
         .on("few", move |cx, (_n, room): (u64, String)| {
-            note(&to_few, Seen::Into(name));
             let number = cx.state.next();
             cx.broadcast().except(room).volatile().emit("few", number);
         })

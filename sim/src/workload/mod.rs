@@ -1,0 +1,8 @@
+//! What the simulator runs when it tests Parlor itself: a program with a bit of everything, and
+//! clients that use all of it.
+
+mod app;
+mod visitor;
+
+pub(crate) use app::workload;
+pub(crate) use visitor::Visitor;

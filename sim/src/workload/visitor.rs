@@ -1,0 +1,223 @@
+//! A client of the workload: it says at random what the program understands.
+
+use parlor::Overflow;
+
+use super::app::{SPACES, WORD};
+use crate::client::Leave;
+use crate::client::json;
+use crate::client::mind::{Mind, News, Seat, Wake};
+use crate::hub::Hub;
+use crate::oracle::asks::Questions;
+
+/// An event that no handler is registered for.
+const UNHEARD: &str = "nobody-hears";
+
+// What it is woken for.
+const THINK: u32 = 0;
+const JOIN: u32 = 1;
+const ANSWER: u32 = 2;
+
+#[derive(Default)]
+pub(crate) struct Visitor {
+    /// By place.
+    visits: Vec<Visit>,
+}
+
+/// Its stay in one namespace.
+#[derive(Default)]
+struct Visit {
+    knows_word: bool,
+    questions: Questions,
+    /// Counts what it says in all its life.
+    number: u64,
+}
+
+impl Mind for Visitor {
+    fn born(&mut self, seat: &mut Seat<'_>) {
+        self.visits = SPACES.iter().map(|_| Visit::default()).collect();
+        (0..SPACES.len()).for_each(|place| self.join(place, seat));
+    }
+
+    fn told(&mut self, news: &News<'_>, seat: &mut Seat<'_>) {
+        match *news {
+            News::Opened => {
+                let think = seat.hub.profile.think;
+                seat.wake(think, (THINK, 0, 0));
+            }
+            News::Lost => (0..SPACES.len()).for_each(|place| {
+                self.visits[place].questions = default();
+                self.join(place, seat);
+            }),
+            News::Admitted { place } => {
+                if place == 1 && !self.visits[place].knows_word {
+                    let verdicts = &mut seat.hub.verdicts;
+                    seat.hub.sockets.refused(SPACES[place], 1, verdicts);
+                }
+            }
+            News::Refused { place } => {
+                seat.hub.sockets.refused(SPACES[place], 0, &mut seat.hub.verdicts);
+            }
+            News::Expelled { place } => self.come_back(place, seat),
+            News::Event { place, name: "question", args, id: Some(id), .. } => {
+                let number = json::members(args).and_then(|all| all.first()?.parse().ok());
+                number.into_iter().for_each(|number| self.asked(place, id, number, seat));
+            }
+            News::Event { .. } => {}
+            News::Answer { place, id, args, .. } => {
+                let number = json::members(args).and_then(|all| all.first()?.parse().ok());
+                self.visits[place].questions.answered(id, number, &mut seat.hub.verdicts);
+            }
+        }
+    }
+
+    fn woken(&mut self, (what, place, number): Wake, seat: &mut Seat<'_>) {
+        match what {
+            THINK => self.think(seat),
+            JOIN => self.join(place as usize, seat),
+            _ => self.answer((place >> 32) as usize, place & 0xffff_ffff, number, seat),
+        }
+    }
+
+    fn unsettled(&self, hub: &Hub) -> Option<String> {
+        // Where the policy is to drop, answers are dropped too.
+        if hub.profile.config.overflow == Overflow::DropMessage {
+            return None;
+        }
+        self.visits.iter().zip(SPACES).find_map(|(visit, name)| {
+            let questions = &visit.questions;
+            let is_open = !questions.is_empty();
+            is_open.then(|| format!("in {name} answers never came: {questions:?}"))
+        })
+    }
+}
+
+fn default<T: Default>() -> T {
+    T::default()
+}
+
+impl Visitor {
+    fn join(&mut self, place: usize, seat: &mut Seat<'_>) {
+        let knows_word = seat.hub.choices.happens(seat.me.stream, 5, 6);
+        self.visits[place].knows_word = knows_word;
+        let auth = match place {
+            1 if knows_word => WORD,
+            1 => r#"{"word":"shut"}"#,
+            _ => "",
+        };
+        seat.join(SPACES[place], auth);
+    }
+
+    fn come_back(&mut self, place: usize, seat: &mut Seat<'_>) {
+        self.visits[place].questions = default();
+        let pause = seat.choose(800_000);
+        seat.wake(pause, (JOIN, place as u64, 0));
+    }
+
+    /// Does something that a user might.
+    fn think(&mut self, seat: &mut Seat<'_>) {
+        if seat.hub.is_quiet {
+            return;
+        }
+        let think = seat.hub.profile.think;
+        let pause = seat.choose(2 * think) + 1;
+        seat.wake(pause, (THINK, 0, 0));
+        // Ending a session on purpose is a fault as others are.
+        let is_restless = !seat.hub.is_healed && seat.hub.profile.fault_every.is_some();
+        match seat.choose(400) {
+            0 if is_restless => *seat.leave = Some(Leave::Farewell),
+            1 if is_restless => *seat.leave = Some(Leave::Reset),
+            _ if seat.is_full => {}
+            _ => {
+                let place = seat.choose(SPACES.len() as u64) as usize;
+                self.act(place, seat);
+            }
+        }
+    }
+
+    fn act(&mut self, place: usize, seat: &mut Seat<'_>) {
+        if seat.spaces[place].id().is_none() {
+            return;
+        }
+        let op = seat.choose(100);
+        let size = seat.choose(12);
+        let bound = seat.hub.profile.text_bytes_max >> size.min(8);
+        let size = seat.choose(bound) as usize;
+        let room = ["a", "b", "c"][seat.choose(3) as usize];
+        let ms = 1 + seat.choose(3000);
+        let text = text(size);
+        let is_healed = seat.hub.is_healed;
+        match op {
+            0..20 => self.say(place, "echo", &format!(",{text}"), false, seat),
+            20..32 => self.say(place, "sum", &format!(",{text}"), true, seat),
+            32..36 => self.say(place, "later", "", true, seat),
+            36..46 => self.say(place, "say", &format!(",\"{room}\",{text}"), false, seat),
+            46..52 => self.say(place, "all", &format!(",{text}"), false, seat),
+            52..58 => self.say(place, "few", &format!(",\"{room}\""), false, seat),
+            58..63 => self.say(place, "join", &format!(",\"{room}\""), false, seat),
+            63..66 => self.say(place, "leave", &format!(",\"{room}\""), false, seat),
+            66..76 => self.say(place, "ask", &format!(",{ms}"), false, seat),
+            76..80 => self.say(place, "askv", &format!(",{ms}"), false, seat),
+            80..86 => self.say(place, "volatile", &format!(",{text}"), false, seat),
+            86..90 => self.bytes(place, size, seat),
+            90..94 => self.say(place, "burst", &format!(",{}", ms % 40), false, seat),
+            94..96 if !is_healed => self.say(place, "kick", "", false, seat),
+            96 if !is_healed => self.say(place, "end", "", false, seat),
+            97..99 if !is_healed => {
+                seat.step_out(place);
+                self.come_back(place, seat);
+            }
+            _ => self.say(place, UNHEARD, "", false, seat),
+        }
+    }
+
+    /// Says something. The text of its arguments is what its handler must get.
+    fn say(&mut self, place: usize, name: &str, rest: &str, asks: bool, seat: &mut Seat<'_>) {
+        let visit = &mut self.visits[place];
+        visit.number += 1;
+        let args = format!("[{}{rest}]", visit.number);
+        if let Some(id) = seat.say(place, (name, &args), Vec::new(), asks) {
+            visit.questions.asked(id, visit.number);
+        }
+    }
+
+    fn bytes(&mut self, place: usize, size: usize, seat: &mut Seat<'_>) {
+        let visit = &mut self.visits[place];
+        visit.number += 1;
+        let data = (0..size).map(|place| (place * 7) as u8).collect();
+        let args = format!(r#"[{},{{"_placeholder":true,"num":0}}]"#, visit.number);
+        seat.say(place, ("bytes", &args), vec![data], false);
+    }
+
+    fn asked(&mut self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
+        match seat.choose(8) {
+            0 => {}
+            1 | 2 => {
+                let pause = seat.choose(4_000_000);
+                seat.wake(pause, (ANSWER, (place as u64) << 32 | id, number));
+            }
+            3 => (0..2).for_each(|_| self.answer(place, id, number, seat)),
+            _ => self.answer(place, id, number, seat),
+        }
+    }
+
+    fn answer(&self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
+        if seat.spaces[place].id().is_some() {
+            seat.hub.asks.answer_sent(number);
+            seat.answer(place, id, &format!("[{number}]"), Vec::new());
+        }
+    }
+}
+
+/// JSON text of a string of about so many bytes, with everything in it that may be hard.
+fn text(bytes: usize) -> String {
+    const PIECES: [&str; 6] = ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "\\\"", "\\u001e"];
+    let mut out = String::from('"');
+    for place in 0.. {
+        if out.len() > bytes {
+            break;
+        }
+        out.push_str(PIECES[place * 5 % 7 % 6]);
+    }
+    out.push('"');
+    out
+}
