@@ -62,6 +62,11 @@ impl Choices {
         Self { replay: Some(log.streams), ..Self::new(log.seed) }
     }
 
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The stream of this name and number, from its beginning. To be asked for once.
     pub fn stream(&mut self, name: &'static str, number: u64) -> Stream {
         let key = name.bytes().fold(number, |key, byte| mix(key, u64::from(byte), 0));

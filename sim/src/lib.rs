@@ -3,12 +3,15 @@
 
 pub mod choice;
 mod client;
+#[doc(hidden)]
+pub mod command;
 mod hub;
 pub mod net;
 mod oracle;
 mod outside;
 mod profile;
 mod server;
+mod sweep;
 mod trace;
 mod watch;
 mod workload;

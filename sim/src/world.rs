@@ -36,11 +36,11 @@ pub struct Run {
 }
 
 /// Runs one world to its end, or to the first thing that does not hold.
-pub fn run(preset: Preset, mut choices: Choices, seed: u64, is_told: bool) -> Run {
+pub fn run(preset: Preset, mut choices: Choices, is_told: bool) -> Run {
     let profile = Profile::draw(preset, &mut choices);
     let minds = profile.kinds.iter().map(|_| Box::new(Visitor::default()) as Box<dyn Mind>);
     let minds = minds.collect();
-    World::new(profile, choices, seed, is_told, |_io| workload(), minds).run()
+    World::new(profile, choices, is_told, |_io| workload(), minds).run()
 }
 
 impl<S: Send + 'static> World<S> {
@@ -48,11 +48,11 @@ impl<S: Send + 'static> World<S> {
     fn new(
         profile: Profile,
         choices: Choices,
-        seed: u64,
         is_told: bool,
         app: impl FnOnce(Handle<S>) -> App<S>,
         minds: Vec<Box<dyn Mind>>,
     ) -> Self {
+        let seed = choices.seed();
         let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
         let server = Server::new(&mut hub, seed, app);
         let kinds = hub.profile.kinds.clone();

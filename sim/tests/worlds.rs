@@ -6,7 +6,7 @@ use parlor_sim::choice::{ChoiceLog, Choices};
 use parlor_sim::{Preset, Run, run};
 
 fn world(preset: Preset, seed: u64) -> Run {
-    let run = run(preset, Choices::new(seed), seed, false);
+    let run = run(preset, Choices::new(seed), false);
     let failure = run.verdicts.failure();
     assert!(failure.is_none(), "seed {seed}, profile {}: {failure:?}", preset.name());
     run
@@ -37,16 +37,16 @@ fn calm_worlds() {
 
 #[test]
 fn a_choice_log_repeats_a_run() {
-    let first = run(Preset::Swarm, Choices::recorded(3), 3, false);
+    let first = run(Preset::Swarm, Choices::recorded(3), false);
     let log = ChoiceLog::parse(&first.choices.log().to_string()).expect("it was written as one");
-    let again = run(Preset::Swarm, Choices::replayed(log), 3, false);
+    let again = run(Preset::Swarm, Choices::replayed(log), false);
     assert_eq!(first.trace.parting(&again.trace), None);
     assert_eq!(again.choices.drift(), None);
 }
 
 #[test]
 fn a_choice_log_of_another_world_does_not_fit() {
-    let log = run(Preset::Swarm, Choices::recorded(3), 3, false).choices.log();
-    let other = run(Preset::Standard, Choices::replayed(log), 3, false);
+    let log = run(Preset::Swarm, Choices::recorded(3), false).choices.log();
+    let other = run(Preset::Standard, Choices::replayed(log), false);
     assert!(other.choices.drift().is_some());
 }

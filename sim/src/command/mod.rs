@@ -1,0 +1,73 @@
+//! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
+
+mod options;
+mod report;
+
+use std::panic;
+use std::process::ExitCode;
+
+use crate::choice::Choices;
+use crate::profile::Preset;
+use crate::sweep::{Subject, Sweep};
+use crate::world::{self, Run};
+use options::{Options, Task};
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All held.
+    Held = 0,
+    /// Something did not.
+    Failed = 1,
+    /// Something that should have been put to the test was not.
+    Vacuous = 2,
+    /// Two runs of one seed differ.
+    Differs = 3,
+    /// The command, or a file that it was given, is bad.
+    Bad = 4,
+}
+
+/// The whole command, with the arguments of this process.
+pub fn main() -> ExitCode {
+    let options = match options::parse(lexopt::Parser::from_env()) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("parlor-sim: {error}; --help lists what there is");
+            return ExitCode::from(Exit::Bad as u8);
+        }
+    };
+    // A panic is a finding, and told as one.
+    panic::set_hook(Box::new(|_| {}));
+    ExitCode::from(run(&options) as u8)
+}
+
+fn run(options: &Options) -> Exit {
+    match options.task {
+        Task::Help => {
+            print!("{}", options::HELP);
+            Exit::Held
+        }
+        Task::Properties => {
+            report::properties();
+            Exit::Held
+        }
+        Task::Sweep => {
+            let subject = Builtin(options.preset);
+            let sum = options.sweep.run(&subject);
+            report::sweep(&subject, options, &sum)
+        }
+    }
+}
+
+/// The workload, in the worlds of a preset.
+pub(crate) struct Builtin(pub(crate) Preset);
+
+impl Subject for Builtin {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn run(&self, choices: Choices, is_told: bool) -> Run {
+        world::run(self.0, choices, is_told)
+    }
+}

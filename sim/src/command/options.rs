@@ -1,0 +1,91 @@
+//! The command line.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Sweep;
+use crate::profile::Preset;
+
+pub(super) const HELP: &str = "\
+Runs Parlor in simulated worlds, and checks in each that everything held that must.
+
+Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
+
+  --seed N          run one world
+  --seeds A..B      run one for each seed from A on and below B (default: 0..100)
+  --minutes N       begin no new world after so long
+  --profile NAME    standard, swarm or calm (default: standard)
+  --jobs N          in so many threads (default: 1)
+  --twice           run each twice, the second time in another thread, and compare
+  --trace           print everything that happens in a failing world, or in that of --seed
+
+Instead of running worlds:
+  --props           list what must hold
+  --help            print this
+
+Exit code: 0 all held, 1 something did not, 2 something was not put to the test that should
+have been, 3 two runs of one seed differ, 4 a bad command or file.
+";
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    Help,
+    Properties,
+    Sweep,
+}
+
+pub(super) struct Options {
+    pub(super) task: Task,
+    pub(super) sweep: Sweep,
+    pub(super) preset: Preset,
+    pub(super) is_traced: bool,
+}
+
+pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
+    use lexopt::prelude::*;
+    let sweep =
+        Sweep { seeds: 0..100, time_max: None, jobs: 1, is_twice: false, is_first_enough: false };
+    let mut options =
+        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("seed") => {
+                let seed: u64 = parser.value()?.parse()?;
+                options.sweep.seeds = seed..seed.saturating_add(1);
+            }
+            Long("seeds") => options.sweep.seeds = parser.value()?.parse_with(range)?,
+            Long("minutes") => {
+                let minutes: u64 = parser.value()?.parse()?;
+                options.sweep.time_max = Some(Duration::from_secs(minutes.saturating_mul(60)));
+            }
+            Long("profile") => options.preset = parser.value()?.parse_with(preset)?,
+            Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
+            Long("twice") => options.sweep.is_twice = true,
+            Long("trace") => options.is_traced = true,
+            Long("props") => options.task = Task::Properties,
+            Long("help") => options.task = Task::Help,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(options)
+}
+
+fn range(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) = text.split_once("..").ok_or("it has the form A..B")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number"));
+    let range: Range<u64> = number(from)?..number(to)?;
+    if range.is_empty() { Err("there is no seed in it".into()) } else { Ok(range) }
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    let found = Preset::ALL.into_iter().find(|preset| preset.name() == name);
+    found.ok_or_else(|| {
+        let names: Vec<_> = Preset::ALL.into_iter().map(Preset::name).collect();
+        format!("there are {}", names.join(", "))
+    })
+}
+
+fn jobs(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|&jobs| jobs > 0).ok_or_else(|| "it is at least 1".into())
+}

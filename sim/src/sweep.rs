@@ -1,0 +1,187 @@
+//! Many runs: of each seed one or two, in several threads, and what all of them came to.
+
+use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::choice::Choices;
+use crate::oracle::{Failure, Property, Verdict};
+use crate::world::Run;
+
+/// What can be run again and again: a program and its clients, made anew for each run.
+pub(crate) trait Subject: Sync {
+    /// Its name in reports and logs.
+    fn name(&self) -> &str;
+
+    /// One world, to its end or to the first thing that does not hold.
+    fn run(&self, choices: Choices, is_told: bool) -> Run;
+}
+
+/// How to sweep.
+#[derive(Clone, Debug)]
+pub(crate) struct Sweep {
+    pub(crate) seeds: Range<u64>,
+    /// No new seed is begun after so long.
+    pub(crate) time_max: Option<Duration>,
+    pub(crate) jobs: u64,
+    /// Each seed twice, the second time in another thread.
+    pub(crate) is_twice: bool,
+    /// No new seed is begun after the first that fails.
+    pub(crate) is_first_enough: bool,
+}
+
+/// What did not hold in one world.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    Failed(Failure),
+    Panicked(String),
+    /// Two runs part, between these two events.
+    Parted(u64, u64),
+}
+
+/// What all runs have come to.
+#[derive(Debug)]
+pub(crate) struct Sum {
+    pub(crate) runs: u64,
+    pub(crate) events: u64,
+    pub(crate) simulated: u64,
+    pub(crate) hash: u64,
+    /// How often each property was put to the test.
+    pub(crate) tried: Vec<(Property, u64)>,
+    /// By seed.
+    pub(crate) findings: Vec<(u64, Finding)>,
+    pub(crate) elapsed: Duration,
+}
+
+/// One world; a panic in it is its outcome.
+pub(crate) fn world(subject: &dyn Subject, choices: Choices, is_told: bool) -> Result<Run, String> {
+    let work = || subject.run(choices, is_told);
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string()))
+            .unwrap_or_else(|| "something that is no text".into())
+    })
+}
+
+impl Sweep {
+    /// Runs all of it.
+    pub(crate) fn run(&self, subject: &dyn Subject) -> Sum {
+        let started = Instant::now();
+        let next = AtomicU64::new(self.seeds.start);
+        let sum = Mutex::new(Sum::new());
+        let total = self.seeds.end - self.seeds.start;
+        let is_told = io::stderr().is_terminal() && total > 1;
+        let is_over = |sum: &Mutex<Sum>| {
+            let sum = sum.lock().expect("no thread panics while it holds it");
+            let is_late = self.time_max.is_some_and(|most| started.elapsed() >= most);
+            is_late || self.is_first_enough && !sum.findings.is_empty()
+        };
+        thread::scope(|scope| {
+            for _ in 0..self.jobs {
+                scope.spawn(|| {
+                    while !is_over(&sum) {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= self.seeds.end {
+                            break;
+                        }
+                        self.judge(subject, seed, &sum);
+                        if is_told && seed.is_multiple_of(16) {
+                            let done = seed - self.seeds.start + 1;
+                            progress(done, total, started.elapsed());
+                        }
+                    }
+                });
+            }
+        });
+        if is_told {
+            let _ = write!(io::stderr().lock(), "\r{:60}\r", "");
+        }
+        let mut sum = sum.into_inner().expect("all threads have ended well");
+        sum.findings.sort_by_key(|&(seed, _)| seed);
+        sum.elapsed = started.elapsed();
+        sum
+    }
+
+    fn judge(&self, subject: &dyn Subject, seed: u64, sum: &Mutex<Sum>) {
+        let first = world(subject, Choices::new(seed), false);
+        let second = self.is_twice.then(|| {
+            thread::scope(|scope| {
+                // Another thread, and other addresses.
+                let noise = vec![0u8; 1 + (seed as usize * 7919) % 100_000];
+                let run = scope.spawn(|| world(subject, Choices::new(seed), false)).join();
+                drop(noise);
+                run.unwrap_or_else(|_| Err("the thread itself".into()))
+            })
+        });
+        let finding = match (&first, &second) {
+            (Err(text), _) | (Ok(_), Some(Err(text))) => Some(Finding::Panicked(text.clone())),
+            (Ok(run), second) => {
+                let second = second.as_ref().and_then(|second| second.as_ref().ok());
+                let parting = second.and_then(|second| run.trace.parting(&second.trace));
+                let failed = run.verdicts.failure().cloned().map(Finding::Failed);
+                parting.map(|(after, at_most)| Finding::Parted(after, at_most)).or(failed)
+            }
+        };
+        let mut sum = sum.lock().expect("no thread panics while it holds it");
+        sum.runs += 1 + u64::from(self.is_twice);
+        for run in [Some(&first), second.as_ref()].into_iter().flatten().flatten() {
+            sum.events += run.trace.events();
+            sum.simulated += run.simulated;
+        }
+        if let Ok(run) = &first {
+            sum.hash ^= run.trace.hash().rotate_left((seed % 64) as u32);
+            for (place, &property) in Property::ALL.iter().enumerate() {
+                let Verdict::Pass(times) = run.verdicts.of(property) else { continue };
+                sum.tried[place].1 += times;
+            }
+        }
+        sum.findings.extend(finding.map(|finding| (seed, finding)));
+    }
+}
+
+impl Sum {
+    fn new() -> Self {
+        Self {
+            runs: 0,
+            events: 0,
+            simulated: 0,
+            hash: 0,
+            tried: Property::ALL.iter().map(|&property| (property, 0)).collect(),
+            findings: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// Properties that nothing put to the test.
+    pub(crate) fn vacuous(&self) -> impl Iterator<Item = Property> {
+        self.tried.iter().filter(|&&(_, times)| times == 0).map(|&(property, _)| property)
+    }
+
+    /// How much it was, and how fast.
+    pub(crate) fn speed(&self) -> String {
+        let micros = self.elapsed.as_micros().max(1);
+        let per_second = |count: u64| u128::from(count) * 1_000_000 / micros;
+        format!(
+            "{} runs, {} events; {} runs/s, {} events/s, {} times real time; hash {:016x}",
+            self.runs,
+            self.events,
+            per_second(self.runs),
+            per_second(self.events),
+            u128::from(self.simulated) / micros,
+            self.hash,
+        )
+    }
+}
+
+/// A bar on the terminal, and how long it will still take.
+fn progress(done: u64, total: u64, elapsed: Duration) {
+    const WIDTH: u64 = 30;
+    let filled = (WIDTH * done / total) as usize;
+    let left = elapsed.as_secs() * (total - done) / done.max(1);
+    let bar = format!("{}{}", "=".repeat(filled), " ".repeat(WIDTH as usize - filled));
+    let _ = write!(io::stderr().lock(), "\r[{bar}] {done} of {total}, {left} s left  ");
+}
