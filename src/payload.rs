@@ -77,6 +77,20 @@ impl Payload {
         Ok(Self { members: members.into(), places, attachments: Vec::new() })
     }
 
+    /// The same list with these attachments, which placeholders in it stand for by their number.
+    ///
+    /// ```
+    /// use parlor::{Bytes, Payload};
+    ///
+    /// let json = r#"[{"_placeholder":true,"num":0}]"#;
+    /// let args = Payload::from_json(json)?.with_attachments(vec![Bytes::from("abc")]);
+    /// assert_eq!(args.parse::<Bytes>()?, Bytes::from("abc"));
+    /// # Ok::<(), parlor::BadArgs>(())
+    /// ```
+    pub fn with_attachments(self, attachments: Vec<Bytes>) -> Self {
+        Self { attachments, ..self }
+    }
+
     /// Reads them: a tuple takes the list, anything else the first argument.
     ///
     /// # Errors

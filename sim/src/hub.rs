@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Client(usize, u32, Timer),
     /// Work from outside arrives at the server.
     Outside(u64),
+    /// One of the demands that are judged after the heal.
+    Demand(usize),
     Fault,
     Heal,
     Quiet,
@@ -74,12 +76,15 @@ pub(crate) struct Hub {
     pub(crate) sockets: Sockets,
     pub(crate) is_healed: bool,
     pub(crate) is_quiet: bool,
+    /// Which clients have gone for good.
+    pub(crate) is_gone: Vec<bool>,
     ties: Stream,
     links: Stream,
 }
 
 impl Hub {
     pub(crate) fn new(mut choices: Choices, profile: Profile, trace: Trace) -> Self {
+        let is_gone = vec![false; profile.kinds.len()];
         let (ties, links) = (choices.stream("ties", 0), choices.stream("links", 0));
         Self {
             now: 0,
@@ -94,6 +99,7 @@ impl Hub {
             sockets: Sockets::default(),
             is_healed: false,
             is_quiet: false,
+            is_gone,
             ties,
             links,
         }
@@ -275,6 +281,11 @@ impl Hub {
     /// Whether nothing is, or was, broken, and all is quick.
     pub(crate) fn is_undisturbed(&self) -> bool {
         self.profile.fault_every.is_none() && self.profile.pass_delay <= 1000
+    }
+
+    /// Whether nothing that is broken for good stands between a client and the server.
+    pub(crate) fn is_healthy(&self, client: usize) -> bool {
+        !self.is_gone[client]
     }
 
     /// The network becomes a good one, and the server quick. What was cut stays so.

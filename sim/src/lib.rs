@@ -13,6 +13,7 @@ mod profile;
 mod server;
 mod sweep;
 mod trace;
+mod user;
 mod watch;
 mod workload;
 mod world;
@@ -21,4 +22,7 @@ pub use client::Kind;
 pub use oracle::{Failure, Property, Verdict, Verdicts};
 pub use profile::Preset;
 pub use trace::Trace;
+pub use user::{
+    Actor, Client, Demanded, Faults, Guest, Holds, Random, Sim, World, check, ms, secs,
+};
 pub use world::{Run, run};

@@ -37,6 +37,17 @@ impl Preset {
     }
 }
 
+/// Networks that a user can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    Calm,
+    Lan,
+    OfficeProxy,
+    Mobile,
+    TrainTunnel,
+    Hostile,
+}
+
 /// A world, before it begins. Times are microseconds.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -143,6 +154,66 @@ impl Profile {
                 Self::swarm(choices, stream)
             }
         }
+    }
+
+    /// A user's world, on one of the networks that have a name.
+    pub(crate) fn scenario(
+        network: Network,
+        kinds: Vec<Kind>,
+        mut config: Config,
+        outside: (u64, u64),
+    ) -> Self {
+        config.limits.deadlines_per_call_max = 1;
+        let mut profile = Self { kinds, config, outside, ..Self::calm() };
+        let all = Faults::ALL;
+        let (links, fault_every, faults) = match network {
+            Network::Calm => return profile,
+            Network::Lan => {
+                let links = Links { latency: (200, 5 * MS), ..Self::standard().links };
+                let faults = Faults { half_open: false, slow: false, deaf: false, ..all };
+                (links, 10 * SECOND, faults)
+            }
+            Network::OfficeProxy => {
+                let links = Links { latency: (10 * MS, 80 * MS), ..Self::standard().links };
+                (links, 5 * SECOND, Faults { half_open: false, deaf: false, ..all })
+            }
+            Network::Mobile => {
+                let links = Links {
+                    latency: (30 * MS, 300 * MS),
+                    jitter: 80 * MS,
+                    bandwidth: (20_000, 1_000_000),
+                    buffer_bytes: (4096, 65_536),
+                    ..Self::standard().links
+                };
+                (links, 2 * SECOND, all)
+            }
+            Network::TrainTunnel => {
+                let links = Links { latency: (40 * MS, 200 * MS), ..Self::standard().links };
+                let faults = Faults { reset: false, server_pause: false, deaf: false, ..all };
+                (links, SECOND, faults)
+            }
+            Network::Hostile => {
+                let links = Links {
+                    latency: (50, 400 * MS),
+                    jitter: 100 * MS,
+                    bandwidth: (4000, 10_000_000),
+                    cut_one_in: 2,
+                    segment_bytes: (4, 1500),
+                    buffer_bytes: (1024, 1 << 17),
+                    is_edge_early: false,
+                };
+                profile.refuse_one_in = 10;
+                (links, 700 * MS, all)
+            }
+        };
+        Self { links, faults, fault_every: Some(fault_every), ..profile }
+    }
+
+    /// Faults, and what clients begin, for so long; and so long after that at least.
+    pub(crate) fn lasting(self, time: u64, after: u64) -> Self {
+        let beat = (self.config.ping_interval + self.config.ping_timeout).as_micros() as u64;
+        let end_at = time + after.max(2 * beat + 60 * SECOND);
+        Self { heal_at: time, quiet_at: time, end_at, ..self }
     }
 
     fn standard() -> Self {

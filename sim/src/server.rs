@@ -14,6 +14,7 @@ use crate::oracle::Property;
 use crate::oracle::egress;
 use crate::outside::Letterbox;
 use crate::trace::Shown;
+use crate::user::Demands;
 use crate::watch::{Log, Seen, Watcher};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +67,16 @@ pub(crate) struct Server<S> {
     seen: Vec<Seen>,
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
+    demands: Demands<S>,
 }
 
 impl<S: Send + 'static> Server<S> {
-    pub(crate) fn new(hub: &mut Hub, seed: u64, app: impl FnOnce(Handle<S>) -> App<S>) -> Self {
+    pub(crate) fn new(
+        hub: &mut Hub,
+        app: impl FnOnce(Handle<S>) -> App<S>,
+        demands: Demands<S>,
+    ) -> Self {
+        let seed = hub.choices.seed();
         let log = Log::default();
         let letterbox = Letterbox::default();
         let mut ids = [0; 32];
@@ -78,6 +85,7 @@ impl<S: Send + 'static> Server<S> {
         let app = app(letterbox.handle());
         let mut node = Node::new(config, app, ids, Instant::ZERO, 1_700_000_000_000)
             .expect("profiles draw options that agree");
+        hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
         node.set_observer(Box::new(Watcher { log: log.clone(), command: None }));
         Self {
             node,
@@ -98,6 +106,7 @@ impl<S: Send + 'static> Server<S> {
             choices: hub.choices.stream("driver", 0),
             seen: Vec::new(),
             spaces: Vec::new(),
+            demands,
         }
     }
 
@@ -371,7 +380,8 @@ impl<S: Send + 'static> Server<S> {
     /// Carries out what the core wants and lets the oracles look.
     fn after_call(&mut self, hub: &mut Hub) {
         self.post(hub);
-        self.hear(hub);
+        let is_news = self.hear(hub);
+        self.judge(None, is_news, hub);
         self.look(hub);
         while let Some(output) = self.node.poll_output() {
             self.carry_out(&output, hub);
@@ -480,13 +490,36 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
-    /// What the application did and was told in this call.
-    fn hear(&mut self, hub: &mut Hub) {
+    /// Judges what the scenario demands: one of it, or what is due after a call.
+    fn judge(&mut self, which: Option<usize>, is_news: bool, hub: &mut Hub) {
+        let Self { node, spaces, demands, .. } = self;
+        let place_of = |name: &str| {
+            let namespace = node.server().find_namespace(name)?;
+            spaces.iter().position(|&known| known == namespace)
+        };
+        match which {
+            Some(which) => demands.judge(which, (node, hub), &place_of),
+            None => demands.look(is_news, (node, hub), &place_of),
+        }
+    }
+
+    /// A demand's time has come.
+    pub(crate) fn demand(&mut self, which: usize, hub: &mut Hub) {
+        self.judge(Some(which), true, hub);
+    }
+
+    pub(crate) fn demands(&self) -> &Demands<S> {
+        &self.demands
+    }
+
+    /// What the application did and was told in this call. Says whether there was anything.
+    fn hear(&mut self, hub: &mut Hub) -> bool {
         std::mem::swap(
             &mut self.seen,
             &mut self.log.lock().unwrap_or_else(PoisonError::into_inner),
         );
         let mut all = std::mem::take(&mut self.seen);
+        let is_news = !all.is_empty();
         for seen in all.drain(..) {
             hub.trace.line(hub.now, || format!("app   {seen:?}"));
             self.hear_one(seen, hub);
@@ -494,6 +527,7 @@ impl<S: Send + 'static> Server<S> {
         self.seen = all;
         hub.sockets.shut(&mut hub.verdicts);
         hub.asks.shut();
+        is_news
     }
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::choice::Choices;
 use crate::oracle::{Failure, Property, Verdict};
+use crate::user::Demanded;
 use crate::world::Run;
 
 /// What can be run again and again: a program and its clients, made anew for each run.
@@ -52,6 +53,8 @@ pub(crate) struct Sum {
     pub(crate) hash: u64,
     /// How often each property was put to the test.
     pub(crate) tried: Vec<(Property, u64)>,
+    /// What scenarios demand, and how often it was put to the test or came true.
+    pub(crate) demanded: Vec<Demanded>,
     /// By seed.
     pub(crate) findings: Vec<(u64, Finding)>,
     pub(crate) elapsed: Duration,
@@ -68,6 +71,11 @@ pub(crate) fn world(subject: &dyn Subject, choices: Choices, is_told: bool) -> R
 }
 
 impl Sweep {
+    /// Each of these once, in this thread, whatever comes of them.
+    pub(crate) fn of(seeds: Range<u64>) -> Self {
+        Self { seeds, time_max: None, jobs: 1, is_twice: false, is_first_enough: false }
+    }
+
     /// Runs all of it.
     pub(crate) fn run(&self, subject: &dyn Subject) -> Sum {
         let started = Instant::now();
@@ -138,6 +146,10 @@ impl Sweep {
                 let Verdict::Pass(times) = run.verdicts.of(property) else { continue };
                 sum.tried[place].1 += times;
             }
+            sum.tried[Property::X12 as usize].1 += u64::from(self.is_twice);
+        }
+        if let Ok(run) = first {
+            sum.demand(run.demanded);
         }
         sum.findings.extend(finding.map(|finding| (seed, finding)));
     }
@@ -151,14 +163,32 @@ impl Sum {
             simulated: 0,
             hash: 0,
             tried: Property::ALL.iter().map(|&property| (property, 0)).collect(),
+            demanded: Vec::new(),
             findings: Vec::new(),
             elapsed: Duration::ZERO,
         }
     }
 
-    /// Properties that nothing put to the test.
+    /// Properties of the library that nothing put to the test.
     pub(crate) fn vacuous(&self) -> impl Iterator<Item = Property> {
-        self.tried.iter().filter(|&&(_, times)| times == 0).map(|&(property, _)| property)
+        let is_vacuous =
+            |&&(property, times): &&(Property, u64)| times == 0 && property != Property::App;
+        self.tried.iter().filter(is_vacuous).map(|&(property, _)| property)
+    }
+
+    /// Adds what became of demands; each run of a subject has the same.
+    fn demand(&mut self, demanded: Vec<Demanded>) {
+        if self.demanded.is_empty() {
+            self.demanded = demanded;
+        } else {
+            let both = self.demanded.iter_mut().zip(demanded);
+            both.for_each(|(sum, one)| sum.tried += one.tried);
+        }
+    }
+
+    /// Demands that nothing put to the test, or that never came true.
+    pub(crate) fn demanded_in_vain(&self) -> impl Iterator<Item = &str> {
+        self.demanded.iter().filter(|one| one.tried == 0).map(|one| &*one.name)
     }
 
     /// How much it was, and how fast.

@@ -107,14 +107,16 @@ impl Observer for Watcher {
             Event::Message { socket, name, args, .. } => {
                 self.tell(Seen::Event(*socket, print_of(name, args)));
             }
+            Event::Disconnecting { socket, .. } => self.tell(Seen::Disconnecting(*socket)),
+            Event::Disconnected { socket, reason, .. } => {
+                self.tell(Seen::Disconnect(*socket, *reason));
+            }
             _ => {}
         }
     }
 
     fn handler(&mut self, _turn: u64, handler: &Handler<'_>) {
         let seen = match *handler {
-            Handler::Disconnecting { socket, reason: _ } => Seen::Disconnecting(socket),
-            Handler::Disconnect { socket, reason } => Seen::Disconnect(socket, reason),
             Handler::Settled { socket, ask, outcome } => {
                 let settled = match outcome {
                     Ok(args) => Settled::Answered(number(args)),

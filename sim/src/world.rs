@@ -10,12 +10,13 @@ use crate::oracle::{Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
 use crate::trace::Trace;
+use crate::user::{Demanded, Demands};
 use crate::workload::{Visitor, workload};
 
 /// After the shutdown everything is over within the linger, and this.
 const GRACE: u64 = 1_000_000;
 
-struct World<S> {
+pub(crate) struct World<S> {
     hub: Hub,
     server: Server<S>,
     clients: Vec<Client>,
@@ -31,6 +32,8 @@ pub struct Run {
     pub trace: Trace,
     /// What was drawn.
     pub choices: Choices,
+    /// What became of what the scenario demands.
+    pub demanded: Vec<Demanded>,
     /// How long it took, in microseconds of its own time.
     pub simulated: u64,
 }
@@ -40,21 +43,22 @@ pub fn run(preset: Preset, mut choices: Choices, is_told: bool) -> Run {
     let profile = Profile::draw(preset, &mut choices);
     let minds = profile.kinds.iter().map(|_| Box::new(Visitor::default()) as Box<dyn Mind>);
     let minds = minds.collect();
-    World::new(profile, choices, is_told, |_io| workload(), minds).run()
+    let demands = Demands::default();
+    World::new(profile, choices, is_told, |_io| workload(), minds, demands).run()
 }
 
 impl<S: Send + 'static> World<S> {
     /// A world with a program, and a mind for each client of the profile.
-    fn new(
+    pub(crate) fn new(
         profile: Profile,
         choices: Choices,
         is_told: bool,
         app: impl FnOnce(Handle<S>) -> App<S>,
         minds: Vec<Box<dyn Mind>>,
+        demands: Demands<S>,
     ) -> Self {
-        let seed = choices.seed();
         let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
-        let server = Server::new(&mut hub, seed, app);
+        let server = Server::new(&mut hub, app, demands);
         let kinds = hub.profile.kinds.clone();
         let all = kinds.into_iter().zip(minds).enumerate();
         let clients = all.map(|(n, (kind, mind))| Client::new(n, kind, mind, &mut hub)).collect();
@@ -62,10 +66,11 @@ impl<S: Send + 'static> World<S> {
         Self { hub, server, clients, faults }
     }
 
-    fn run(mut self) -> Run {
+    pub(crate) fn run(mut self) -> Run {
         self.go();
+        let demanded = self.server.demands().demanded();
         let Hub { choices, trace, verdicts, now, .. } = self.hub;
-        Run { verdicts, trace, choices, simulated: now }
+        Run { verdicts, trace, choices, demanded, simulated: now }
     }
 
     fn go(&mut self) {
@@ -74,6 +79,9 @@ impl<S: Send + 'static> World<S> {
         self.hub.push(quiet_at, Event::Quiet);
         if fault_every.is_some() {
             self.hub.push(0, Event::Fault);
+        }
+        for (which, after) in self.server.demands().after_heal() {
+            self.hub.push(heal_at + after, Event::Demand(which));
         }
         self.until(end_at);
         if self.hub.verdicts.failure().is_some() {
@@ -133,6 +141,7 @@ impl<S: Send + 'static> World<S> {
                 self.clients[client].timer(life, timer, hub);
             }
             Event::Outside(number) => self.server.outside(number, hub),
+            Event::Demand(which) => self.server.demand(which, hub),
             Event::Fault => self.fault(),
             Event::Heal => self.heal(),
             Event::Quiet => hub.is_quiet = true,

@@ -164,6 +164,11 @@ impl<S: Send + 'static> Node<S> {
         &self.state
     }
 
+    /// The program's data of a socket; `None` if it has none of this type, or has gone.
+    pub fn data<D: 'static>(&self, socket: SocketId) -> Option<&D> {
+        self.core.desk.homes.get(&socket)?.data.as_ref()?.downcast_ref()
+    }
+
     /// The counters.
     pub fn stats(&self) -> &Stats {
         self.core.server.stats()

@@ -1,13 +1,16 @@
 //! A chat in one file and one page: `cargo run --release`, and open two tabs.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use parlor::{App, Cx, Handle, Request, Response, SocketId, reply};
 use parlor_io::{Driver, Options};
+
+#[path = "../../demo/chat.rs"]
+mod chat;
+
+use chat::chat;
 
 const HELP: &str = "\
 A chat server with one page, to see Parlor at work.
@@ -18,13 +21,6 @@ Usage: parlor-demo [--host HOST] [--port PORT]
   --port PORT   on which port; 0 lets the system choose [default: $PORT, or else 3000]
   --help        this text
 ";
-const PAGE: &str = include_str!("../../demo/index.html");
-/// The page needs nothing from elsewhere, and this makes browsers see to it.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
-    script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
-    form-action 'none'; frame-ancestors 'none'";
-const NAME_CHARS_MAX: usize = 24;
-const TEXT_CHARS_MAX: usize = 2000;
 
 fn main() -> ExitCode {
     log::set_max_level(log::LevelFilter::Info);
@@ -79,91 +75,6 @@ impl Place {
             }
         }
         Ok(Some(place))
-    }
-}
-
-/// Who is in which room. Clients choose the rooms' names; each client is in one at most.
-type Rooms = BTreeMap<String, BTreeMap<SocketId, String>>;
-
-/// What a socket is to the chat.
-#[derive(Default)]
-struct Guest {
-    name: String,
-    /// Empty before `enter`.
-    room: String,
-}
-
-fn chat(_io: Handle<Rooms>) -> App<Rooms> {
-    let mut app = App::with_state(Rooms::new());
-    app.on_request(|_root, request| page(request));
-    app.of("/")
-        .data::<Guest>()
-        .on("enter", |cx, (name, room): (String, String)| {
-            leave(cx);
-            enter(cx, short(&name, "somebody"), short(&room, "lobby"));
-            reply((&cx.data.name, &cx.data.room))
-        })
-        .on("say", |cx, text: String| {
-            let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
-            if !cx.data.room.is_empty() {
-                cx.to(&cx.data.room).emit("said", (&cx.data.name, text));
-            }
-            reply(())
-        })
-        .on("typing", |cx, ()| {
-            if !cx.data.room.is_empty() {
-                cx.to(&cx.data.room).volatile().emit("typing", &cx.data.name);
-            }
-        })
-        .on_disconnect(|cx, _why, _rooms| leave(cx));
-    app
-}
-
-fn enter(cx: &mut Cx<'_, Rooms, Guest>, name: String, room: String) {
-    let id = cx.id();
-    cx.join(&room);
-    cx.to(&room).emit("came", &name);
-    cx.state.entry(room.clone()).or_default().insert(id, name.clone());
-    *cx.data = Guest { name, room };
-    tell_people(cx);
-}
-
-fn leave(cx: &mut Cx<'_, Rooms, Guest>) {
-    if cx.data.room.is_empty() {
-        return;
-    }
-    let id = cx.id();
-    cx.leave(&cx.data.room);
-    if let Some(people) = cx.state.get_mut(&cx.data.room) {
-        people.remove(&id);
-    }
-    cx.to(&cx.data.room).emit("left", &cx.data.name);
-    tell_people(cx);
-    cx.state.retain(|_room, people| !people.is_empty());
-    *cx.data = Guest::default();
-}
-
-/// Everyone in the room, who has just come included.
-fn tell_people(cx: &Cx<'_, Rooms, Guest>) {
-    let Some(people) = cx.state.get(&cx.data.room) else { return };
-    let names: Vec<&String> = people.values().collect();
-    cx.io().of("/").to(&cx.data.room).emit("people", &names);
-}
-
-fn short(name: &str, default: &str) -> String {
-    let name = name.trim();
-    let name = if name.is_empty() { default } else { name };
-    name.chars().take(NAME_CHARS_MAX).collect()
-}
-
-/// What is not Socket.IO's: one page.
-fn page(request: &Request) -> Response {
-    match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/") => Response::new(200, PAGE)
-            .header("Content-Type", "text/html; charset=utf-8")
-            .header("Content-Security-Policy", PAGE_POLICY),
-        _ => Response::new(404, "There is nothing here. The chat is at /.\n")
-            .header("Content-Type", "text/plain; charset=utf-8"),
     }
 }
 

@@ -43,14 +43,20 @@ pub(crate) enum News<'a> {
     Lost,
     /// It is a member.
     Admitted { place: usize },
-    /// It is refused.
-    Refused { place: usize },
+    /// It is refused; the object says why.
+    Refused { place: usize, data: &'a str },
     /// The server took it out.
     Expelled { place: usize },
     /// An event: its name, the list of its arguments, and under which id an answer is awaited.
-    Event { place: usize, name: &'a str, args: &'a str, id: Option<u64> },
+    Event {
+        place: usize,
+        name: &'a str,
+        args: &'a str,
+        attachments: &'a [Vec<u8>],
+        id: Option<u64>,
+    },
     /// The answer to what it asked under this id.
-    Answer { place: usize, id: u64, args: &'a str },
+    Answer { place: usize, id: u64, args: &'a str, attachments: &'a [Vec<u8>] },
 }
 
 /// A client, to its mind.
@@ -86,6 +92,11 @@ impl Seat<'_> {
         place
     }
 
+    /// Leaves a namespace, and wants it no longer.
+    pub(crate) fn part(&mut self, place: usize) {
+        self.out.extend(self.spaces[place].part(false));
+    }
+
     /// Leaves a namespace, to come back later.
     pub(crate) fn step_out(&mut self, place: usize) {
         self.out.extend(self.spaces[place].part(true));
@@ -113,5 +124,10 @@ impl Seat<'_> {
     /// To be woken while this session lasts.
     pub(crate) fn wake(&mut self, after: u64, wake: Wake) {
         self.hub.timer(after, self.me.number, self.me.life, Timer::Mind(wake));
+    }
+
+    /// To be woken whatever happens.
+    pub(crate) fn wake_always(&mut self, after: u64, wake: Wake) {
+        self.hub.timer(after, self.me.number, Me::ANY_LIFE, Timer::Mind(wake));
     }
 }

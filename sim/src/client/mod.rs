@@ -249,7 +249,8 @@ impl Client {
                 }
             }
             Heard::Refused => {
-                self.minds(hub, |mind, seat| mind.told(&News::Refused { place }, seat));
+                let news = News::Refused { place, data: &message.data };
+                self.minds(hub, |mind, seat| mind.told(&news, seat));
             }
             Heard::Expelled => {
                 self.minds(hub, |mind, seat| mind.told(&News::Expelled { place }, seat));
@@ -257,11 +258,11 @@ impl Client {
             Heard::Event => {
                 let Some((name, args)) = space::event_of(&message) else { return };
                 let (args, id) = (&*args, message.id);
-                let news = News::Event { place, name, args, id };
+                let news = News::Event { place, name, args, attachments, id };
                 self.minds(hub, |mind, seat| mind.told(&news, seat));
             }
             Heard::Answer(id) => {
-                let news = News::Answer { place, id, args: &message.data };
+                let news = News::Answer { place, id, args: &message.data, attachments };
                 self.minds(hub, |mind, seat| mind.told(&news, seat));
             }
         }
@@ -285,6 +286,7 @@ impl Client {
         self.me.life += 1;
         self.me.attempts += 1;
         self.is_willing &= leave != Leave::ForGood;
+        hub.is_gone[self.me.number] |= !self.is_willing;
         if self.is_willing {
             let most = (BACK_OFF << self.me.attempts.min(10)).min(BACK_OFF_MAX);
             let pause = hub.choices.between(self.me.stream, most / 2, most);

@@ -1,7 +1,7 @@
 //! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
 
-mod options;
-mod report;
+pub(crate) mod options;
+pub(crate) mod report;
 
 use std::panic;
 use std::process::ExitCode;

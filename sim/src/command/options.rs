@@ -44,8 +44,7 @@ pub(super) struct Options {
 
 pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
-    let sweep =
-        Sweep { seeds: 0..100, time_max: None, jobs: 1, is_twice: false, is_first_enough: false };
+    let sweep = Sweep::of(0..100);
     let mut options =
         Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false };
     while let Some(arg) = parser.next()? {
@@ -54,7 +53,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
                 let seed: u64 = parser.value()?.parse()?;
                 options.sweep.seeds = seed..seed.saturating_add(1);
             }
-            Long("seeds") => options.sweep.seeds = parser.value()?.parse_with(range)?,
+            Long("seeds") => options.sweep.seeds = parser.value()?.parse_with(seeds)?,
             Long("minutes") => {
                 let minutes: u64 = parser.value()?.parse()?;
                 options.sweep.time_max = Some(Duration::from_secs(minutes.saturating_mul(60)));
@@ -71,9 +70,13 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
     Ok(options)
 }
 
-fn range(text: &str) -> Result<Range<u64>, String> {
-    let (from, to) = text.split_once("..").ok_or("it has the form A..B")?;
+/// A range, or one seed.
+pub(crate) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number"));
+    let Some((from, to)) = text.split_once("..") else {
+        let seed: u64 = number(text)?;
+        return Ok(seed..seed.saturating_add(1));
+    };
     let range: Range<u64> = number(from)?..number(to)?;
     if range.is_empty() { Err("there is no seed in it".into()) } else { Ok(range) }
 }

@@ -1,20 +1,22 @@
-//! What the command prints.
+//! What is printed: by the command, and by the test that a scenario is.
+
+use std::fmt::Write as _;
 
 use super::Exit;
 use super::options::Options;
 use crate::choice::Choices;
 use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
-use crate::sweep::{Finding, Subject, Sum, world};
+use crate::sweep::{Finding, Subject, Sum, Sweep, world};
 use crate::trace::Trace;
 
 /// Lines of a failing world's end.
 const TAIL_LINES: usize = 12;
-/// A swarm of so many must put everything to the test; a smaller one may not come to it.
-const JUDGED_FROM_RUNS: u64 = 1000;
 const LINE_CHARS: usize = 110;
 /// Seeds that are named besides the first that fails.
 const OTHERS_MAX: usize = 8;
+/// A swarm of so many must put everything to the test; a smaller one may not come to it.
+const JUDGED_FROM_RUNS: u64 = 1000;
 
 /// All properties, and what they say.
 pub(super) fn properties() {
@@ -25,52 +27,81 @@ pub(super) fn properties() {
 
 /// What a sweep came to.
 pub(super) fn sweep(subject: &dyn Subject, options: &Options, sum: &Sum) -> Exit {
-    let Some((seed, finding)) = sum.findings.first() else {
-        if options.is_traced && options.sweep.seeds.end - options.sweep.seeds.start == 1 {
-            print_trace(subject, options.sweep.seeds.start, usize::MAX);
-        }
-        println!("ok    {}", sum.speed());
-        let vacuous: Vec<_> = sum.vacuous().map(|property| property.to_string()).collect();
-        if !vacuous.is_empty() {
-            println!("      never put to the test: {}", vacuous.join(" "));
-        }
-        let is_judged = options.preset == Preset::Swarm && sum.runs >= JUDGED_FROM_RUNS;
-        return if is_judged && !vacuous.is_empty() { Exit::Vacuous } else { Exit::Held };
-    };
-    let profile = subject.name();
-    let (count, runs) = (sum.findings.len(), options.sweep.seeds.end - options.sweep.seeds.start);
+    let seeds = &options.sweep.seeds;
     let lines = if options.is_traced { usize::MAX } else { TAIL_LINES };
+    if let Some((exit, mut screen)) = failure(subject, &options.sweep, sum, lines) {
+        let (seed, profile) = (sum.findings[0].0, subject.name());
+        let _ =
+            writeln!(screen, "\n      again   cargo sim --seed {seed} --profile {profile} --trace");
+        let _ = writeln!(screen, "      {}", sum.speed());
+        print!("{screen}");
+        return exit;
+    }
+    if options.is_traced && seeds.end - seeds.start == 1 {
+        let mut text = String::new();
+        trace(subject, seeds.start, usize::MAX, &mut text);
+        print!("{text}");
+    }
+    println!("ok    {}", sum.speed());
+    let vacuous: Vec<_> = sum.vacuous().map(|property| property.to_string()).collect();
+    if !vacuous.is_empty() {
+        println!("      never put to the test: {}", vacuous.join(" "));
+    }
+    let is_judged = options.preset == Preset::Swarm && sum.runs >= JUDGED_FROM_RUNS;
+    if is_judged && !vacuous.is_empty() { Exit::Vacuous } else { Exit::Held }
+}
+
+/// The screen of a test that fails.
+pub(crate) fn of_check(subject: &dyn Subject, sweep: &Sweep, sum: &Sum) -> Option<String> {
+    let (_, mut screen) = failure(subject, sweep, sum, TAIL_LINES)?;
+    let (seed, name) = (sum.findings[0].0, subject.name());
+    let _ = writeln!(screen, "\n      again   PARLOR_SIM_SEEDS={seed} cargo test {name}");
+    Some(screen)
+}
+
+/// The first finding: what it is, and its story.
+fn failure(
+    subject: &dyn Subject,
+    sweep: &Sweep,
+    sum: &Sum,
+    lines: usize,
+) -> Option<(Exit, String)> {
+    let (seed, finding) = sum.findings.first()?;
+    let (count, runs) = (sum.findings.len(), sweep.seeds.end - sweep.seeds.start);
+    let mut out = String::new();
+    let place = format!("seed {seed}, {} ({count} of {runs} fail)", subject.name());
     let exit = match finding {
-        Finding::Failed(failure) => {
-            let Failure { property, at, what } = failure;
-            println!("FAIL  {property}  seed {seed}, profile {profile} ({count} of {runs} fail)");
-            println!("      {}", property.sentence());
-            println!("      {}.{:06} s: {what}\n", at / 1_000_000, at % 1_000_000);
-            print_trace(subject, *seed, lines);
+        Finding::Failed(Failure { property: Property::App, at, what }) => {
+            let _ = writeln!(out, "FAIL  app property  {place}\n      {} {what}\n", time(*at));
+            trace(subject, *seed, lines, &mut out);
+            Exit::Failed
+        }
+        Finding::Failed(Failure { property, at, what }) => {
+            let _ =
+                writeln!(out, "FAIL  library {property}  {place}\n      {}", property.sentence());
+            let _ = writeln!(out, "      {} {what}\n", time(*at));
+            trace(subject, *seed, lines, &mut out);
             Exit::Failed
         }
         Finding::Panicked(text) => {
-            let property = Property::M3;
-            println!("FAIL  {property}  seed {seed}, profile {profile} ({count} of {runs} fail)");
-            println!("      {}", property.sentence());
-            println!("      it panicked: {text}");
+            let _ = writeln!(out, "FAIL  panic  {place}\n      {text}");
             Exit::Failed
         }
         Finding::Parted(after, at_most) => {
-            println!(
-                "FAIL  seed {seed}, profile {profile}: two runs differ ({count} of {runs} fail)"
-            );
-            print_parting(subject, *seed, (*after, *at_most));
+            let _ = writeln!(out, "FAIL  two runs differ  {place}");
+            parting(subject, *seed, (*after, *at_most), &mut out);
             Exit::Differs
         }
     };
     let others: Vec<_> = sum.findings.iter().skip(1).take(OTHERS_MAX).map(named).collect();
     if !others.is_empty() {
-        println!("\n      also    {}", others.join(", "));
+        let _ = writeln!(out, "\n      also    {}", others.join(", "));
     }
-    println!("\n      again   cargo sim --seed {seed} --profile {profile} --trace");
-    println!("      {}", sum.speed());
-    exit
+    Some((exit, out))
+}
+
+fn time(micros: u64) -> String {
+    format!("{}.{:06} s:", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn named((seed, finding): &(u64, Finding)) -> String {
@@ -81,35 +112,39 @@ fn named((seed, finding): &(u64, Finding)) -> String {
     }
 }
 
-fn print_trace(subject: &dyn Subject, seed: u64, lines: usize) {
+fn trace(subject: &dyn Subject, seed: u64, lines: usize, out: &mut String) {
     let Ok(run) = world(subject, Choices::new(seed), true) else { return };
     let all = run.trace.lines();
     let from = all.len().saturating_sub(lines);
     if from > 0 {
-        println!("      ({from} lines before)");
+        let _ = writeln!(out, "      ({from} lines before)");
     }
     for line in &all[from..] {
-        println!("{}", if lines == usize::MAX { line.clone() } else { cut(line) });
+        let _ = writeln!(out, "{}", if lines == usize::MAX { line.clone() } else { cut(line) });
     }
 }
 
 /// Names the first thing that differs, if the two runs differ again.
-fn print_parting(subject: &dyn Subject, seed: u64, (after, at_most): (u64, u64)) {
-    println!("      after event {after}, at the latest at event {at_most}");
+fn parting(subject: &dyn Subject, seed: u64, (after, at_most): (u64, u64), out: &mut String) {
+    let _ = writeln!(out, "      after event {after}, at the latest at event {at_most}");
     let run = || world(subject, Choices::new(seed), true);
     let runs = [run(), run()];
     let [Ok(one), Ok(two)] = &runs else { return };
     let parts = |one: &Trace, two: &Trace| {
         one.lines().iter().zip(two.lines()).position(|(one, two)| one != two)
     };
-    match parts(&one.trace, &two.trace) {
+    let _ = match parts(&one.trace, &two.trace) {
         Some(place) => {
-            println!("      first  {}", cut(&one.trace.lines()[place]));
-            println!("      then   {}", cut(&two.trace.lines()[place]));
+            let (first, then) = (cut(&one.trace.lines()[place]), cut(&two.trace.lines()[place]));
+            writeln!(out, "      first  {first}\n      then   {then}")
         }
-        None => println!("      and in this thread, with the same memory, they do not"),
-    }
-    println!("      usual causes: a std HashMap, a clock, a static, a thread");
+        None => writeln!(out, "      and in this thread, with the same memory, they do not"),
+    };
+    let _ = writeln!(
+        out,
+        "      usual causes: a std HashMap, a clock, a static, a thread; use a BTreeMap, cx.now(), \
+         cx.random(), the state"
+    );
 }
 
 fn cut(line: &str) -> String {

@@ -126,6 +126,11 @@ impl Asks {
         });
     }
 
+    /// How many wait for their outcome.
+    pub(crate) fn open(&self) -> usize {
+        self.open.len()
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         self.open.is_empty() && self.unmade == 0
     }

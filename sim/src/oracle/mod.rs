@@ -83,6 +83,8 @@ properties! {
     Z1,
     /// When nobody wants anything any more, everything that was accepted has arrived.
     Z3,
+    /// What the program's own scenario demands.
+    App,
     /// A run depends on its seed alone: no thread, clock, address or hash takes part in it.
     X12,
 }

@@ -20,6 +20,8 @@ pub(crate) struct Sockets {
     cast: Vec<(usize, u64)>,
     /// A socket came or ended in this call: who was a member when is the core's business.
     is_unclear: bool,
+    /// The program does not want to be told that a socket is about to leave.
+    pub(crate) is_unannounced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -27,12 +29,78 @@ struct Socket {
     phase: Phase,
     space: usize,
     rooms: BTreeSet<String>,
-    /// What was accepted for it and did not arrive yet; whether it must.
-    underway: VecDeque<(u64, bool)>,
+    underway: Underway,
     /// What its client sent and no handler has seen.
     unheard: VecDeque<u64>,
     /// Whether the client's bytes are trusted.
     is_strict: bool,
+}
+
+/// What was accepted for a socket and did not arrive yet. Equal things may be under way, and it is
+/// not always known whether one is; so it keeps every place that it may have come to.
+#[derive(Debug)]
+struct Underway {
+    all: VecDeque<(u64, Due)>,
+    /// How many may have arrived or been passed over, in rising order.
+    fronts: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Surely,
+    Perhaps,
+    Never,
+}
+
+impl Default for Underway {
+    fn default() -> Self {
+        Self { all: VecDeque::new(), fronts: vec![0] }
+    }
+}
+
+impl Underway {
+    fn push(&mut self, print: u64, due: Due) {
+        self.all.push_back((print, due));
+    }
+
+    /// It was not sent after all.
+    fn void(&mut self, print: u64) {
+        let same = self.all.iter_mut().filter(|(other, _)| *other == print);
+        same.for_each(|(_, due)| *due = Due::Never);
+    }
+
+    fn has(&self, print: u64) -> bool {
+        self.all.iter().any(|&(other, due)| other == print && due != Due::Never)
+    }
+
+    /// How many are still to come.
+    fn due(&self) -> usize {
+        let from = *self.fronts.last().expect("it has come to some place");
+        self.all.iter().skip(from).filter(|&&(_, due)| due == Due::Surely).count()
+    }
+
+    /// One arrives. Fails with one that should have come first, or with none if it is not there.
+    fn arrive(&mut self, print: u64) -> Result<(), Option<u64>> {
+        let (mut next, mut first) = (Vec::new(), None);
+        for &front in &self.fronts {
+            for (place, &(other, due)) in self.all.iter().enumerate().skip(front) {
+                if other == print && due != Due::Never {
+                    next.push(place + 1);
+                }
+                if due == Due::Surely {
+                    first.get_or_insert(other);
+                    break;
+                }
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        let &past = next.first().ok_or_else(|| first.filter(|_| self.has(print)))?;
+        self.all.drain(..past);
+        next.iter_mut().for_each(|front| *front -= past);
+        self.fronts = next;
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +128,7 @@ impl Sockets {
         socket.space = space;
         // It was a member before its handler runs; since when is the core's business.
         let cast = self.cast.iter().filter(|(other, _)| *other == space);
-        socket.underway.extend(cast.map(|&(_, print)| (print, false)));
+        cast.for_each(|&(_, print)| socket.underway.push(print, Due::Perhaps));
         self.is_unclear = true;
         self.spaces.entry(space).or_default().insert(id);
     }
@@ -74,7 +142,7 @@ impl Sockets {
         socket.phase = Phase::Disconnecting;
     }
 
-    /// `legal`: the reasons that the world gave cause for.
+    /// `is_legal`: the reasons that the world gave cause for.
     pub(crate) fn disconnect(
         &mut self,
         id: SocketId,
@@ -82,8 +150,10 @@ impl Sockets {
         is_legal: impl FnOnce(DisconnectReason, bool) -> bool,
         verdicts: &mut Verdicts,
     ) {
+        self.leave_space(id);
         let socket = self.all.entry(id).or_default();
-        verdicts.claim(Property::D1, socket.phase == Phase::Disconnecting, || {
+        let before = if self.is_unannounced { Phase::Connected } else { Phase::Disconnecting };
+        verdicts.claim(Property::D1, socket.phase == before, || {
             format!("{id} is disconnected when it is {:?}", socket.phase)
         });
         let is_legal = is_legal(reason, socket.is_strict);
@@ -134,30 +204,35 @@ impl Sockets {
     /// An emit to one socket.
     pub(crate) fn emit(&mut self, id: SocketId, print: u64, status: SendStatus) {
         if matches!(status, SendStatus::Sent | SendStatus::Backlogged { .. }) {
-            self.all.entry(id).or_default().underway.push_back((print, true));
+            self.all.entry(id).or_default().underway.push(print, Due::Surely);
         }
     }
 
     /// What was taken for an emit to it was not sent.
     pub(crate) fn unsent(&mut self, id: SocketId, print: u64) {
-        self.all.entry(id).or_default().underway.retain(|&(other, _)| other != print);
+        self.all.entry(id).or_default().underway.void(print);
     }
 
     pub(crate) fn broadcast(&mut self, space: usize, to: &Broadcast) {
         let fanout = to.fanout;
         let took = fanout.sent + fanout.backlogged;
-        let mut count = 0;
-        for &id in self.spaces.get(&space).into_iter().flatten() {
-            let socket = self.all.get_mut(&id).expect("members are sockets");
+        let is_meant = |id: &&SocketId| {
+            let socket = &self.all[*id];
             let is_in =
                 |rooms: &[Box<str>]| rooms.iter().any(|room| socket.rooms.contains(&**room));
-            let is_meant = to.rooms.is_empty() || is_in(&to.rooms);
-            if !is_meant || is_in(&to.except) || to.sender == Some(id) {
-                continue;
-            }
-            count += 1;
-            if took > 0 {
-                socket.underway.push_back((to.print, fanout.dropped == 0));
+            (to.rooms.is_empty() || is_in(&to.rooms))
+                && !is_in(&to.except)
+                && to.sender != Some(**id)
+        };
+        let members = self.spaces.get(&space).into_iter().flatten();
+        let meant: Vec<SocketId> = members.filter(is_meant).copied().collect();
+        let count = meant.len() as u32;
+        if took > 0 {
+            // Where some have gone and their end is not told yet, nobody says who.
+            let due = if took == count { Due::Surely } else { Due::Perhaps };
+            for id in meant {
+                let socket = self.all.get_mut(&id).expect("members are sockets");
+                socket.underway.push(to.print, due);
             }
         }
         if to.rooms.is_empty() && took > 0 {
@@ -200,28 +275,30 @@ impl Sockets {
     /// A client received an event.
     pub(crate) fn received(&mut self, id: SocketId, print: u64, verdicts: &mut Verdicts) {
         let socket = self.all.entry(id).or_default();
-        let place = socket.underway.iter().position(|&(other, _)| other == print);
-        let Some(place) = place else {
-            verdicts
-                .fail(Property::O1, format!("{id} receives {print}, which is not under way to it"));
-            return;
-        };
-        let skipped = socket.underway.drain(..=place).take(place).find(|&(_, must)| must);
-        verdicts.claim(Property::O1, skipped.is_none(), || {
-            format!("{id} receives {print} in front of {skipped:?}, which was sent earlier")
+        let arrival = socket.underway.arrive(print);
+        verdicts.claim(Property::O1, arrival.is_ok(), || match arrival {
+            Err(Some(first)) => {
+                format!("{id} receives {print} in front of {first}, which was sent earlier")
+            }
+            _ => format!("{id} receives {print}, which is not under way to it"),
         });
+    }
+
+    /// The members of a room, or of a whole namespace if it is empty.
+    pub(crate) fn members(&self, space: usize, room: &str) -> Vec<SocketId> {
+        let is_in = |id: &&SocketId| room.is_empty() || self.all[id].rooms.contains(room);
+        self.spaces.get(&space).into_iter().flatten().filter(is_in).copied().collect()
     }
 
     /// Whether this is on its way to it.
     pub(crate) fn is_under_way(&self, id: SocketId, print: u64) -> bool {
-        self.all.get(&id).is_some_and(|socket| socket.underway.iter().any(|&(p, _)| p == print))
+        self.all.get(&id).is_some_and(|socket| socket.underway.has(print))
     }
 
     /// How many packets are still to arrive at, and to be heard from, a socket.
     pub(crate) fn open(&self, id: SocketId) -> (usize, usize) {
         let Some(socket) = self.all.get(&id) else { return (0, 0) };
-        let arriving = socket.underway.iter().filter(|&&(_, must)| must).count();
-        (arriving, socket.unheard.len())
+        (socket.underway.due(), socket.unheard.len())
     }
 
     /// After everything is closed.
@@ -304,6 +381,26 @@ mod tests {
         fires(Some(Property::O1), receive(&[2, 1]));
         fires(Some(Property::O1), receive(&[1, 1]));
         fires(Some(Property::O1), receive(&[1, 9]));
+    }
+
+    #[test]
+    fn o1_equal_things_of_which_not_all_were_sent() {
+        let id = socket(1);
+        let receive = |prints: &'static [u64]| {
+            move |verdicts: &mut Verdicts| {
+                let mut sockets = connected(id, verdicts);
+                let all =
+                    [(1, Due::Perhaps), (2, Due::Perhaps), (1, Due::Surely), (2, Due::Surely)];
+                let underway = &mut sockets.all.entry(id).or_default().underway;
+                all.into_iter().for_each(|(print, due)| underway.push(print, due));
+                prints.iter().for_each(|&print| sockets.received(id, print, verdicts));
+            }
+        };
+        fires(None, receive(&[1, 2]));
+        fires(None, receive(&[1, 1, 2]));
+        fires(None, receive(&[2, 1, 2]));
+        fires(Some(Property::O1), receive(&[2, 2]));
+        fires(Some(Property::O1), receive(&[1, 2, 1, 2, 2]));
     }
 
     #[test]

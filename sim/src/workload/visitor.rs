@@ -54,7 +54,7 @@ impl Mind for Visitor {
                     seat.hub.sockets.refused(SPACES[place], 1, verdicts);
                 }
             }
-            News::Refused { place } => {
+            News::Refused { place, .. } => {
                 seat.hub.sockets.refused(SPACES[place], 0, &mut seat.hub.verdicts);
             }
             News::Expelled { place } => self.come_back(place, seat),
