@@ -20,6 +20,7 @@ mod world;
 
 pub use client::Kind;
 pub use oracle::{Failure, Property, Verdict, Verdicts};
+pub use parlor_sim_macros::test;
 pub use profile::Preset;
 pub use trace::Trace;
 pub use user::{
