@@ -40,6 +40,8 @@ impl Preset {
 /// Networks that a user can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
+    /// Nothing takes time but light.
+    Perfect,
     Calm,
     Lan,
     OfficeProxy,
@@ -167,6 +169,12 @@ impl Profile {
         let mut profile = Self { kinds, config, outside, ..Self::calm() };
         let all = Faults::ALL;
         let (links, fault_every, faults) = match network {
+            Network::Perfect => {
+                profile.links.latency = (500, 500);
+                profile.pass_delay = 0;
+                profile.is_tied = false;
+                return profile;
+            }
             Network::Calm => return profile,
             Network::Lan => {
                 let links = Links { latency: (200, 5 * MS), ..Self::standard().links };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use parlor::{App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer};
+use parlor::{App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer, Root};
 
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
@@ -357,6 +357,17 @@ impl<S: Send + 'static> Server<S> {
         self.after_call(hub);
     }
 
+    /// Work from outside, at hand.
+    pub(crate) fn run<R>(&mut self, work: impl FnOnce(&mut Root<'_, S>) -> R, hub: &mut Hub) -> R {
+        let result = self.node.run(Instant::from_micros(hub.now), work);
+        self.after_call(hub);
+        result
+    }
+
+    pub(crate) fn state(&self) -> &S {
+        self.node.state()
+    }
+
     /// Work from outside arrives.
     pub(crate) fn outside(&mut self, number: u64, hub: &mut Hub) {
         let Some(work) = self.outside.remove(&number) else { return };
@@ -551,11 +562,11 @@ impl<S: Send + 'static> Server<S> {
             Seen::Emit { socket, print, volatile: _, status } => {
                 sockets.emit(socket, print, status)
             }
-            Seen::Ask { socket, print, question, timeout, outcome } => {
+            Seen::Ask { socket, print, timeout, outcome } => {
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);
                 }
-                asks.asked(socket, (question, print, timeout), outcome, verdicts);
+                asks.asked(socket, (print, timeout), outcome, verdicts);
             }
             Seen::Broadcast(namespace, broadcast) => {
                 sockets.broadcast(space_of(&mut self.spaces, namespace), &broadcast);

@@ -27,7 +27,6 @@ pub(crate) enum Seen {
     Ask {
         socket: SocketId,
         print: u64,
-        question: u64,
         timeout: u64,
         outcome: Outcome,
     },
@@ -51,7 +50,7 @@ pub(crate) struct Broadcast {
 /// What became of an ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// With this number.
+    /// With this content.
     Answered(u64),
     BadAnswer,
     TimedOut,
@@ -79,10 +78,6 @@ pub(crate) fn print(event: &str, args: &str, attachments: &[impl AsRef<[u8]>]) -
 
 fn print_of(event: &str, args: &Payload) -> u64 {
     print(event, &args.to_json(), args.attachments())
-}
-
-fn number(args: &Payload) -> u64 {
-    args.argument(0).and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
 }
 
 /// Puts what it hears on a [`Log`].
@@ -119,7 +114,7 @@ impl Observer for Watcher {
         let seen = match *handler {
             Handler::Settled { socket, ask, outcome } => {
                 let settled = match outcome {
-                    Ok(args) => Settled::Answered(number(args)),
+                    Ok(args) => Settled::Answered(print_of("", args)),
                     Err(AskError::TimedOut) => Settled::TimedOut,
                     Err(AskError::Disconnected) => Settled::Disconnected,
                     Err(AskError::Dropped) => Settled::Dropped,
@@ -142,7 +137,6 @@ impl Observer for Watcher {
             Command::Ask { socket, event, args, timeout, .. } => Seen::Ask {
                 socket,
                 print: print_of(event, args),
-                question: number(args),
                 timeout: timeout.as_micros() as u64,
                 outcome: Outcome::Gone,
             },

@@ -1,16 +1,16 @@
 //! One run: clients, network, server, faults, and the order in which a run comes to its end.
 
-use parlor::{App, DisconnectReason, Handle};
+use parlor::{App, DisconnectReason, Handle, Root};
 
 use crate::choice::{Choices, Stream};
-use crate::client::Client;
 use crate::client::mind::Mind;
+use crate::client::{Client, Me, Timer};
 use crate::hub::{Event, Hub};
-use crate::oracle::{Property, Verdicts};
+use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
 use crate::trace::Trace;
-use crate::user::{Demanded, Demands};
+use crate::user::{Demanded, Demands, Scripted};
 use crate::workload::{Visitor, workload};
 
 /// After the shutdown everything is over within the linger, and this.
@@ -71,6 +71,35 @@ impl<S: Send + 'static> World<S> {
         let demanded = self.server.demands().demanded();
         let Hub { choices, trace, verdicts, now, .. } = self.hub;
         Run { verdicts, trace, choices, demanded, simulated: now }
+    }
+
+    /// Lets a client look into its inbox.
+    pub(crate) fn prompt(&mut self, client: usize) {
+        let timer = Timer::Mind(Scripted::PROMPT);
+        self.hub.timer(0, client, Me::ANY_LIFE, timer);
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn pass(&mut self, time: u64) {
+        self.until(self.hub.now + time);
+    }
+
+    /// Work from outside, now.
+    pub(crate) fn run_in_node<R>(&mut self, work: impl FnOnce(&mut Root<'_, S>) -> R) -> R {
+        self.server.run(work, &mut self.hub)
+    }
+
+    pub(crate) fn state(&self) -> &S {
+        self.server.state()
+    }
+
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.hub.verdicts.failure()
+    }
+
+    /// The story so far.
+    pub(crate) fn text(&self) -> String {
+        self.hub.trace.lines().join("\n")
     }
 
     fn go(&mut self) {

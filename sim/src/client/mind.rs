@@ -118,7 +118,7 @@ impl Seat<'_> {
 
     /// Answers what it was asked under this id; nothing, if it is no member any more.
     pub(crate) fn answer(&mut self, place: usize, id: u64, args: &str, attachments: Vec<Vec<u8>>) {
-        self.out.extend(self.spaces[place].answer(id, args, attachments));
+        self.out.extend(self.spaces[place].answer(id, args, attachments, self.hub));
     }
 
     /// To be woken while this session lasts.

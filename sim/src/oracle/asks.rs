@@ -16,14 +16,13 @@ pub(crate) struct Asks {
     unmade: u64,
     /// Calls of the node so far: which ask was made in this one?
     calls: u64,
-    /// Numbers of questions that clients have begun to answer.
-    answered: BTreeSet<u64>,
+    /// Answers that clients have given away: who, and the prints of question and answer.
+    given: BTreeSet<(SocketId, u64, u64)>,
 }
 
 #[derive(Debug)]
 struct Ask {
     socket: SocketId,
-    question: u64,
     print: u64,
     deadline: u64,
     call: u64,
@@ -33,7 +32,7 @@ impl Asks {
     pub(crate) fn asked(
         &mut self,
         socket: SocketId,
-        (question, print, timeout): (u64, u64, u64),
+        (print, timeout): (u64, u64),
         outcome: Outcome,
         verdicts: &mut Verdicts,
     ) {
@@ -42,15 +41,15 @@ impl Asks {
             return;
         };
         let deadline = verdicts.now + timeout;
-        let ask = Ask { socket, question, print, deadline, call: self.calls };
+        let ask = Ask { socket, print, deadline, call: self.calls };
         let is_new = self.open.insert(id, ask).is_none();
         self.deadlines.insert((deadline, id));
         verdicts.claim(Property::A1, is_new, || format!("two asks have the id {id:?}"));
     }
 
     /// A client gives its answer away.
-    pub(crate) fn answer_sent(&mut self, question: u64) {
-        self.answered.insert(question);
+    pub(crate) fn answer_sent(&mut self, socket: SocketId, question: u64, answer: u64) {
+        self.given.insert((socket, question, answer));
     }
 
     /// Gives the print of a question that was never sent.
@@ -88,10 +87,10 @@ impl Asks {
         verdicts: &mut Verdicts,
     ) {
         match settled {
-            Settled::Answered(number) => {
-                let is_given = number == ask.question && self.answered.contains(&number);
+            Settled::Answered(answer) => {
+                let is_given = self.given.contains(&(socket, ask.print, answer));
                 verdicts.claim(Property::A2, is_given, || {
-                    format!("question {} of {socket} is answered {number}", ask.question)
+                    format!("{id:?} of {socket} is answered by what its client did not say")
                 });
             }
             Settled::BadAnswer => {
@@ -202,7 +201,7 @@ mod tests {
     }
 
     fn asked(asks: &mut Asks, id: AskId, verdicts: &mut Verdicts) {
-        asks.asked(socket(0), (7, 70, 1000), Outcome::Asked(id), verdicts);
+        asks.asked(socket(0), (70, 1000), Outcome::Asked(id), verdicts);
     }
 
     #[test]
@@ -212,7 +211,7 @@ mod tests {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, ids[0], verdicts);
-                asks.asked(socket(0), (8, 80, 1000), Outcome::Limited, verdicts);
+                asks.asked(socket(0), (80, 1000), Outcome::Limited, verdicts);
                 asks.settled((socket(0), None), Settled::Dropped, verdicts);
                 for _ in 0..times {
                     asks.settled((socket(0), Some(ids[0])), Settled::Disconnected, verdicts);
@@ -232,7 +231,7 @@ mod tests {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, id, verdicts);
-                sent.into_iter().for_each(|question| asks.answer_sent(question));
+                sent.into_iter().for_each(|answer| asks.answer_sent(socket(0), 70, answer));
                 asks.settled((socket(0), Some(id)), Settled::Answered(told), verdicts);
             }
         };

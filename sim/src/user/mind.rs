@@ -1,5 +1,6 @@
 //! A script at work: a client's mind that does what an [`Actor`] noted.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
@@ -18,8 +19,12 @@ use crate::client::mind::{Mind, News, Seat, Wake};
 const AFTER: u32 = 0;
 const EVERY: u32 = 1;
 const TIMEOUT: u32 = 2;
+const PROMPT: u32 = 3;
 
-pub(super) struct Scripted {
+/// What a client is told to do from outside its script.
+pub(super) type Inbox = Rc<RefCell<Vec<Once>>>;
+
+pub(crate) struct Scripted {
     script: Script,
     random: Stream,
     diary: Shared,
@@ -31,6 +36,7 @@ pub(super) struct Scripted {
     manies: BTreeMap<u64, (Rc<str>, Duration, Many)>,
     asks: BTreeMap<u64, Asked>,
     next: u64,
+    inbox: Inbox,
 }
 
 /// What belongs to one namespace.
@@ -56,6 +62,9 @@ struct Asked {
 }
 
 impl Scripted {
+    /// To look into its inbox.
+    pub(crate) const PROMPT: Wake = (PROMPT, 0, 0);
+
     pub(super) fn new(script: Script, random: Stream, diary: Shared) -> Self {
         Self {
             script,
@@ -67,7 +76,13 @@ impl Scripted {
             manies: BTreeMap::new(),
             asks: BTreeMap::new(),
             next: 0,
+            inbox: Inbox::default(),
         }
+    }
+
+    /// With somebody who tells it what to do, beside its script.
+    pub(super) fn with_inbox(self, inbox: Inbox) -> Self {
+        Self { inbox, ..self }
     }
 
     /// Lets a closure of the script speak, and does what it said.
@@ -257,6 +272,12 @@ impl Mind for Scripted {
 
     fn woken(&mut self, (what, number, _): Wake, seat: &mut Seat<'_>) {
         match what {
+            PROMPT => {
+                let home = Rc::clone(&self.home);
+                for say in self.inbox.take() {
+                    self.play(&home, seat, say);
+                }
+            }
             TIMEOUT => self.settle(number, Err(AskError::TimedOut), seat),
             _ if seat.hub.is_quiet => {}
             AFTER => {

@@ -10,6 +10,7 @@
 //! | `mind.rs`    | the script at work, as a client's mind                       |
 //! | `diary.rs`   | what one client said and heard                               |
 //! | `view.rs`    | [`World`] and [`Guest`]: what a demand sees                  |
+//! | `pair.rs`    | [`Pair`]: one server and one client, for unit tests          |
 //! | `demand.rs`  | `always`, `sometimes` and `after_heal`, judged               |
 
 mod check;
@@ -18,6 +19,7 @@ mod demand;
 mod diary;
 mod faults;
 mod mind;
+mod pair;
 mod script;
 mod sim;
 mod view;
@@ -27,6 +29,8 @@ pub use client::Client;
 pub(crate) use demand::Demands;
 pub use demand::{Demanded, Holds};
 pub use faults::Faults;
+pub(crate) use mind::Scripted;
+pub use pair::Pair;
 pub use script::{Actor, Random};
 pub use sim::Sim;
 pub use view::{Guest, World};

@@ -202,7 +202,6 @@ impl Visitor {
 
     fn answer(&self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
         if seat.spaces[place].id().is_some() {
-            seat.hub.asks.answer_sent(number);
             seat.answer(place, id, &format!("[{number}]"), Vec::new());
         }
     }
