@@ -6,10 +6,10 @@ use crate::choice::{Choices, Stream};
 use crate::client::Client;
 use crate::client::mind::Mind;
 use crate::hub::{Event, Hub};
-use crate::oracle::{Property, Verdicts};
+use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
-use crate::trace::Trace;
+use crate::trace::{Dir, Flag, Trace};
 use crate::user::{Demanded, Demands};
 use crate::workload::{Visitor, workload};
 
@@ -57,7 +57,7 @@ impl<S: Send + 'static> World<S> {
         minds: Vec<Box<dyn Mind>>,
         demands: Demands<S>,
     ) -> Self {
-        let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
+        let mut hub = Hub::new(choices, profile, Trace::new(is_told));
         let server = Server::new(&mut hub, app, demands);
         let kinds = hub.profile.kinds.clone();
         let all = kinds.into_iter().zip(minds).enumerate();
@@ -69,7 +69,10 @@ impl<S: Send + 'static> World<S> {
     pub(crate) fn run(mut self) -> Run {
         self.go();
         let demanded = self.server.demands().demanded();
-        let Hub { choices, trace, verdicts, now, .. } = self.hub;
+        let Hub { choices, mut trace, verdicts, now, .. } = self.hub;
+        if let Some(Failure { property, at, what }) = verdicts.failure() {
+            trace.oracle(*at, &property.to_string(), "fail", what);
+        }
         Run { verdicts, trace, choices, demanded, simulated: now }
     }
 
@@ -107,8 +110,13 @@ impl<S: Send + 'static> World<S> {
     fn step(&mut self, event: Event) {
         let hub = &mut self.hub;
         match event {
-            Event::Syn(id) if !hub.conns[id].is_cut => self.server.syn(id, hub),
-            Event::Syn(_) => {}
+            Event::Syn(id) => {
+                let is_cut = hub.conns[id].is_cut;
+                hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Syn, is_cut);
+                if !is_cut {
+                    self.server.syn(id, hub);
+                }
+            }
             Event::Up(id) => {
                 hub.trace.event(hub.now, 20, id as u64, &[]);
                 if hub.arrive_up(id) {
@@ -122,17 +130,21 @@ impl<S: Send + 'static> World<S> {
                 self.read(id, &bytes, is_end);
             }
             Event::ResetUp(id) => {
-                if !hub.conns[id].is_cut {
+                let is_cut = hub.conns[id].is_cut;
+                hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Rst, is_cut);
+                if !is_cut {
                     hub.conns[id].is_lost = true;
                     self.server.reset(id, hub);
                 }
             }
             Event::ResetDown(id) => {
                 let conn = &mut hub.conns[id];
-                if !conn.is_left && !conn.is_cut {
-                    conn.down.discard();
+                let (client, is_cut) = (conn.client, conn.is_cut);
+                hub.trace.receives(hub.now, (id, Dir::Down), 0, Flag::Rst, is_cut);
+                if !conn.is_left && !is_cut {
                     conn.is_left = true;
-                    self.clients[conn.client].end(id, &mut self.hub);
+                    hub.discard(id, Dir::Down);
+                    self.clients[client].end(id, &mut self.hub);
                 }
             }
             Event::Pass => self.server.pass(hub),
@@ -151,6 +163,7 @@ impl<S: Send + 'static> World<S> {
     fn read(&mut self, id: usize, bytes: &[u8], is_end: bool) {
         let client = self.hub.conns[id].client;
         if !bytes.is_empty() {
+            self.hub.trace.hears(self.hub.now, id, bytes);
             self.clients[client].bytes(id, bytes, &mut self.hub);
         }
         if is_end && !self.hub.conns[id].is_left {
