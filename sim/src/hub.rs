@@ -11,7 +11,7 @@ use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
 use crate::oracle::sockets::Sockets;
 use crate::profile::Profile;
-use crate::trace::{Shown, Trace};
+use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +114,7 @@ impl Hub {
             Event::Pass => 2,
             _ => 0,
         };
+        self.trace.queued(self.seq);
         self.queue.push(Reverse((at.max(self.now), order, self.seq, event)));
     }
 
@@ -124,7 +125,8 @@ impl Hub {
             self.now = until;
             return None;
         }
-        let Reverse((at, _, _, event)) = self.queue.pop()?;
+        let Reverse((at, _, seq, event)) = self.queue.pop()?;
+        self.trace.resumed(seq);
         self.now = at;
         self.verdicts.now = at;
         Some(event)
@@ -155,16 +157,15 @@ impl Hub {
             is_hostile: false,
             is_cut: false,
         });
-        self.trace.line(self.now, || format!("c{client}/{id} connects"));
-        self.push(opened_at, Event::Syn(id));
+        self.trace.connects(client);
+        self.flagged((id, Dir::Up), Flag::Syn, opened_at, Event::Syn(id));
         id
     }
 
     /// A client writes; what does not fit waits.
     pub(crate) fn write(&mut self, id: usize, bytes: &[u8]) {
-        let conn = &mut self.conns[id];
-        self.trace.line(self.now, || format!("c{}/{id} ->  {}", conn.client, Shown(bytes)));
-        conn.unsent.extend(bytes);
+        self.trace.says(self.now, id, bytes);
+        self.conns[id].unsent.extend(bytes);
         self.client_pumps(id);
     }
 
@@ -176,15 +177,12 @@ impl Hub {
         }
         conn.is_left = true;
         conn.is_ending = true;
-        self.trace.line(self.now, || format!("c{}/{id} closes", conn.client));
         self.client_pumps(id);
     }
 
     /// A client resets.
     pub(crate) fn reset_by_client(&mut self, id: usize) {
-        let conn = &mut self.conns[id];
-        conn.is_left = true;
-        self.trace.line(self.now, || format!("c{}/{id} resets", conn.client));
+        self.conns[id].is_left = true;
         self.reset_up(id);
     }
 
@@ -193,7 +191,7 @@ impl Hub {
         if !conn.is_reset && !conn.is_cut {
             conn.is_reset = true;
             let at = self.now + conn.up.shape.latency;
-            self.push(at, Event::ResetUp(id));
+            self.flagged((id, Dir::Up), Flag::Rst, at, Event::ResetUp(id));
         }
     }
 
@@ -203,7 +201,7 @@ impl Hub {
         if !conn.is_reset && !conn.is_cut {
             conn.is_reset = true;
             let at = self.now + conn.down.shape.latency;
-            self.push(at, Event::ResetDown(id));
+            self.flagged((id, Dir::Down), Flag::Rst, at, Event::ResetDown(id));
         }
     }
 
@@ -222,20 +220,67 @@ impl Hub {
     pub(crate) fn pump_up(&mut self, id: usize) {
         let mut arrivals = Vec::new();
         self.conns[id].up.pump(self.now, &mut self.choices, |at| arrivals.push(at));
-        arrivals.into_iter().for_each(|at| self.push(at, Event::Up(id)));
+        self.under_way((id, Dir::Up), &arrivals);
     }
 
     pub(crate) fn pump_down(&mut self, id: usize) {
         let mut arrivals = Vec::new();
         self.conns[id].down.pump(self.now, &mut self.choices, |at| arrivals.push(at));
-        arrivals.into_iter().for_each(|at| self.push(at, Event::Down(id)));
+        self.under_way((id, Dir::Down), &arrivals);
+    }
+
+    /// So many segments have just been put onto the wire.
+    fn under_way(&mut self, (id, dir): (usize, Dir), arrivals: &[u64]) {
+        let cause = self.trace.cause();
+        for (&at, left) in arrivals.iter().zip((0..arrivals.len()).rev()) {
+            if self.trace.is_recorded() {
+                let (bytes, is_end) = self.pipe(id, dir).under_way(left).unwrap_or_default();
+                self.trace.sends(self.now, (id, dir), bytes, fin(is_end), at);
+            }
+            self.push(at, if dir == Dir::Up { Event::Up(id) } else { Event::Down(id) });
+            self.trace.goes_on(cause);
+        }
+    }
+
+    /// A segment without bytes goes its way, and this happens when it arrives.
+    fn flagged(&mut self, way: (usize, Dir), flag: Flag, at: u64, event: Event) {
+        let cause = self.trace.cause();
+        self.trace.sends(self.now, way, 0, flag, at);
+        self.push(at, event);
+        self.trace.goes_on(cause);
+    }
+
+    fn pipe(&self, id: usize, dir: Dir) -> &Pipe {
+        match dir {
+            Dir::Up => &self.conns[id].up,
+            Dir::Down => &self.conns[id].down,
+        }
+    }
+
+    /// What arrives next in a direction does so now.
+    fn arrives(&mut self, id: usize, dir: Dir) -> bool {
+        let first = self.pipe(id, dir).arriving();
+        let conn = &mut self.conns[id];
+        let pipe = if dir == Dir::Up { &mut conn.up } else { &mut conn.down };
+        let is_news = pipe.arrive();
+        if let Some((bytes, is_end)) = first {
+            self.trace.receives(self.now, (id, dir), bytes, fin(is_end), !is_news);
+        }
+        is_news
+    }
+
+    /// A reset takes with it what was not read.
+    pub(crate) fn discard(&mut self, id: usize, dir: Dir) {
+        self.trace.loses(self.now, (id, dir), self.pipe(id, dir).unread());
+        let conn = &mut self.conns[id];
+        let pipe = if dir == Dir::Up { &mut conn.up } else { &mut conn.down };
+        pipe.discard();
     }
 
     /// A segment arrives at the server. Says whether it has something to read.
     pub(crate) fn arrive_up(&mut self, id: usize) -> bool {
-        let conn = &mut self.conns[id];
-        let is_news = conn.up.arrive();
-        if conn.up.edge() {
+        let is_news = self.arrives(id, Dir::Up);
+        if self.conns[id].up.edge() {
             self.client_pumps(id);
         } else {
             self.pump_up(id);
@@ -246,7 +291,7 @@ impl Hub {
     /// A segment arrives at the client, which reads it unless it is deaf: what it reads, and
     /// whether it read the end.
     pub(crate) fn arrive_down(&mut self, id: usize) -> (Vec<u8>, bool) {
-        self.conns[id].down.arrive();
+        self.arrives(id, Dir::Down);
         self.read_down(id)
     }
 
@@ -298,6 +343,10 @@ impl Hub {
             heal(&mut conn.down.shape);
         }
     }
+}
+
+fn fin(is_end: bool) -> Flag {
+    if is_end { Flag::Fin } else { Flag::None }
 }
 
 fn heal(shape: &mut Shape) {

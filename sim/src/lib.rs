@@ -12,7 +12,7 @@ mod outside;
 mod profile;
 mod server;
 mod sweep;
-mod trace;
+pub mod trace;
 mod user;
 mod watch;
 mod workload;

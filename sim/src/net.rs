@@ -168,6 +168,17 @@ impl Pipe {
         }
     }
 
+    /// The bytes of the segment that was put onto the wire last but so many, and whether it is the
+    /// end.
+    pub fn under_way(&self, last_but: usize) -> Option<(usize, bool)> {
+        self.flight.iter().rev().nth(last_but).map(|segment| (segment.bytes.len(), segment.is_end))
+    }
+
+    /// The same of the segment that arrives next.
+    pub fn arriving(&self) -> Option<(usize, bool)> {
+        self.flight.front().map(|segment| (segment.bytes.len(), segment.is_end))
+    }
+
     /// The first segment under way arrives. Says whether there is something to read now.
     pub fn arrive(&mut self) -> bool {
         let Some(segment) = self.flight.pop_front().filter(|_| !self.is_broken) else {

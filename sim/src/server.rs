@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use parlor::{App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer, Root};
+use parlor::{
+    App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer, Root, Stats,
+};
 
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
@@ -13,7 +15,7 @@ use crate::net::Read;
 use crate::oracle::Property;
 use crate::oracle::egress;
 use crate::outside::Letterbox;
-use crate::trace::Shown;
+use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
 use crate::watch::{Log, Seen, Watcher};
 
@@ -45,6 +47,10 @@ pub(crate) struct Server<S> {
     node: Node<S>,
     log: Log,
     letterbox: Letterbox<S>,
+    /// What the program did, of a run that is recorded.
+    told: Option<Told>,
+    /// Its counters before this call.
+    stats: Stats,
     /// Work from outside that is on its way, by the number of its event.
     outside: BTreeMap<u64, Outside<S>>,
     outside_next: u64,
@@ -86,11 +92,15 @@ impl<S: Send + 'static> Server<S> {
         let mut node = Node::new(config, app, ids, Instant::ZERO, 1_700_000_000_000)
             .expect("profiles draw options that agree");
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
-        node.set_observer(Box::new(Watcher { log: log.clone(), command: None }));
+        let told = hub.trace.is_recorded().then(Told::default);
+        let scribe = told.clone().map(Scribe::new);
+        node.set_observer(Box::new(Watcher { log: log.clone(), command: None, scribe }));
         Self {
             node,
             log,
             letterbox,
+            told,
+            stats: Stats::default(),
             outside: BTreeMap::new(),
             outside_next: 0,
             delays: hub.choices.stream("outside", 0),
@@ -133,12 +143,13 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn syn(&mut self, id: usize, hub: &mut Hub) {
         let at = Instant::from_micros(hub.now);
-        let peer = Peer::from(SocketAddr::from(([10, 0, 0, hub.conns[id].client as u8], 1)));
+        let peer = Peer::from(address(hub.conns[id].client));
         let Ok(conn) = self.node.accept(at, peer) else {
             hub.reset_down(id);
             return;
         };
         hub.trace.event(hub.now, 1, id as u64, &[]);
+        hub.trace.input(hub.now, || accepted(id, hub.conns[id].client));
         if self.ends.len() <= id {
             self.ends.resize_with(id + 1, || None);
         }
@@ -186,9 +197,8 @@ impl<S: Send + 'static> Server<S> {
     }
 
     pub(crate) fn reset(&mut self, id: usize, hub: &mut Hub) {
-        let conn = &mut hub.conns[id];
-        conn.up.discard();
-        conn.down.discard();
+        hub.discard(id, Dir::Up);
+        hub.conns[id].down.discard();
         self.readable(id, hub);
     }
 
@@ -273,7 +283,6 @@ impl<S: Send + 'static> Server<S> {
                 }
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
-                hub.trace.line(hub.now, || format!("  {id}  <read {}", Shown(buffer)));
                 self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
             }
         }
@@ -283,11 +292,12 @@ impl<S: Send + 'static> Server<S> {
     fn expire(&mut self, hub: &mut Hub) {
         let mut deadlines = egress::Deadlines::default();
         let is_patient = hub.choices.happens(self.choices, 1, 8);
-        while let Some((due, _why)) = self.node.poll_timeout() {
+        while let Some((due, why)) = self.node.poll_timeout() {
             if due.as_micros() > hub.now || !deadlines.fired(due.as_micros(), &mut hub.verdicts) {
                 break;
             }
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
+            hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
             self.node.handle_timeout(Instant::from_micros(hub.now));
             self.after_call(hub);
             if is_patient {
@@ -340,6 +350,7 @@ impl<S: Send + 'static> Server<S> {
         }
         end.shown.sent(sent, refused);
         end.bytes_out += sent as u64;
+        hub.trace.writes(id);
         hub.pump_down(id);
         hub.trace.event(hub.now, 8, id as u64, &(sent as u64).to_le_bytes());
         self.call(hub, 9, id, Input::Sent { conn, bytes: sent, refused });
@@ -350,9 +361,7 @@ impl<S: Send + 'static> Server<S> {
 
     fn call(&mut self, hub: &mut Hub, kind: u8, id: usize, input: Input<'_>) {
         hub.trace.event(hub.now, kind, id as u64, &[]);
-        if !matches!(input, Input::Data { .. }) {
-            hub.trace.line(hub.now, || format!("  {id}  {input:?}"));
-        }
+        hub.trace.input(hub.now, || told(id, &input));
         self.node.handle(Instant::from_micros(hub.now), input);
         self.after_call(hub);
     }
@@ -372,7 +381,7 @@ impl<S: Send + 'static> Server<S> {
     pub(crate) fn outside(&mut self, number: u64, hub: &mut Hub) {
         let Some(work) = self.outside.remove(&number) else { return };
         hub.trace.event(hub.now, 12, number, &[]);
-        hub.trace.line(hub.now, || format!("  outside {work:?}"));
+        hub.trace.input(hub.now, || job(number, &work));
         self.node.outside(Instant::from_micros(hub.now), work);
         self.after_call(hub);
     }
@@ -390,6 +399,13 @@ impl<S: Send + 'static> Server<S> {
 
     /// Carries out what the core wants and lets the oracles look.
     fn after_call(&mut self, hub: &mut Hub) {
+        if let Some(told) = &self.told {
+            let turn = self.node.server().turn_last();
+            hub.trace.turn(turn);
+            let all = self.finished(told.take());
+            hub.trace.app(hub.now, all);
+            self.stats = *self.node.stats();
+        }
         self.post(hub);
         let is_news = self.hear(hub);
         self.judge(None, is_news, hub);
@@ -410,6 +426,14 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
+    /// What the program did in this call, with the names of namespaces and the reasons of drops.
+    fn finished(&self, mut all: Vec<trace::App>) -> Vec<trace::App> {
+        let name = |&id: &NamespaceId| (id, self.node.server().namespace_name(id).to_string());
+        let spaces: Vec<_> = self.spaces.iter().map(name).collect();
+        trace::finish(&mut all, &spaces, &self.stats, self.node.stats());
+        all
+    }
+
     /// What each egress has grown by.
     fn look(&mut self, hub: &mut Hub) {
         let Hub { verdicts, trace, now, .. } = hub;
@@ -417,7 +441,7 @@ impl<S: Send + 'static> Server<S> {
             let Some(end) = &mut self.ends[id] else { continue };
             end.shown.look(self.node.egress(end.id), verdicts, |bytes| {
                 trace.event(*now, 10, id as u64, bytes);
-                trace.line(*now, || format!("  {id}  write> {}", Shown(bytes)));
+                trace.grows(*now, id, bytes);
             });
         }
     }
@@ -441,9 +465,7 @@ impl<S: Send + 'static> Server<S> {
             hub.verdicts.fail(Property::D3, format!("{output:?} names nobody"));
             return;
         };
-        if !matches!(output, Output::Flush(_)) {
-            hub.trace.line(hub.now, || format!("  {id}  {output:?}"));
-        }
+        hub.trace.output(hub.now, id, || wanted(output));
         let verdicts = &mut hub.verdicts;
         match *output {
             Output::Flush(_) => {
@@ -532,7 +554,6 @@ impl<S: Send + 'static> Server<S> {
         let mut all = std::mem::take(&mut self.seen);
         let is_news = !all.is_empty();
         for seen in all.drain(..) {
-            hub.trace.line(hub.now, || format!("app   {seen:?}"));
             self.hear_one(seen, hub);
         }
         self.seen = all;
@@ -578,7 +599,7 @@ impl<S: Send + 'static> Server<S> {
     }
 
     pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
-        hub.trace.line(hub.now, || "shutdown".into());
+        hub.trace.input(hub.now, || trace::Input::Shutdown);
         self.node.shutdown(Instant::from_micros(hub.now));
         self.after_call(hub);
     }
@@ -594,6 +615,59 @@ impl<S: Send + 'static> Server<S> {
         }
         hub.asks.end(&mut hub.verdicts);
         hub.sockets.end(&mut hub.verdicts);
+    }
+}
+
+/// Where a client's connections come from.
+pub(crate) fn address(client: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, client as u8], 1))
+}
+
+fn accepted(id: usize, client: usize) -> trace::Input {
+    trace::Input::Accept { conn: id as u32, peer: address(client).to_string().into() }
+}
+
+/// An input, as it is recorded.
+fn told(id: usize, input: &Input<'_>) -> trace::Input {
+    let conn = id as u32;
+    match input {
+        Input::Data { bytes, .. } => trace::Input::Data { conn, bytes: (**bytes).into() },
+        Input::Eof { .. } => trace::Input::Eof { conn },
+        Input::Writable { .. } => trace::Input::Writable { conn },
+        Input::Sent { bytes, refused, .. } => {
+            trace::Input::Sent { conn, bytes: *bytes as u64, refused: *refused }
+        }
+        _ => trace::Input::Lost { conn },
+    }
+}
+
+/// Work from outside, as it is recorded.
+fn job<S>(number: u64, work: &Outside<S>) -> trace::Input {
+    let written = |args: &Result<parlor::Payload, String>| match args {
+        Ok(args) => args.to_json().into(),
+        Err(why) => why.as_str().into(),
+    };
+    let (job, site, args): (_, _, Box<str>) = match work {
+        Outside::Answer(_, args) => ("answer", None, written(args)),
+        Outside::Decide(_, verdict) => ("decide", None, format!("{verdict:?}").into()),
+        Outside::Run(site, _) => {
+            ("run", Some(format!("{}:{}", site.file(), site.line())), "".into())
+        }
+        Outside::Emit(socket, event, args) => {
+            ("emit", None, format!("{socket} {event} {}", written(args)).into())
+        }
+        other => ("other", None, format!("{other:?}").into()),
+    };
+    trace::Input::Job { number, job: job.into(), site: site.map(Into::into), args }
+}
+
+fn wanted(output: &Output) -> trace::Output {
+    match *output {
+        Output::Pause(_) => trace::Output::Pause,
+        Output::Resume(_) => trace::Output::Resume,
+        Output::ShutdownWrite(_) => trace::Output::Shut,
+        Output::Close { abort, .. } => trace::Output::Close { abort },
+        _ => trace::Output::Flush,
     }
 }
 

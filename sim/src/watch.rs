@@ -1,11 +1,14 @@
 //! What the application did and was told, as its observer heard it.
 
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parlor::{
-    AskError, AskId, Command, DisconnectReason, Event, Fanout, Handler, NamespaceId, Observer,
-    Outcome, Payload, SendStatus, SocketId,
+    AskError, AskId, Command, DisconnectReason, Event, Fanout, Handler, Instant, NamespaceId,
+    NodeInput, Observer, Outcome, Payload, SendStatus, SocketId,
 };
+
+use crate::trace::Scribe;
 
 /// One thing that the application did or was told.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +88,8 @@ pub(crate) struct Watcher {
     pub(crate) log: Log,
     /// A command whose outcome follows.
     pub(crate) command: Option<Seen>,
+    /// Writes the records of a run that is recorded.
+    pub(crate) scribe: Option<Scribe>,
 }
 
 impl Watcher {
@@ -110,7 +115,22 @@ impl Observer for Watcher {
         }
     }
 
+    fn input(&mut self, now: Instant, _input: &NodeInput<'_>) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.input(now);
+        }
+    }
+
+    fn site(&mut self, site: &'static Location<'static>) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.site(site);
+        }
+    }
+
     fn handler(&mut self, _turn: u64, handler: &Handler<'_>) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.handler(handler);
+        }
         let seen = match *handler {
             Handler::Settled { socket, ask, outcome } => {
                 let settled = match outcome {
@@ -128,6 +148,9 @@ impl Observer for Watcher {
     }
 
     fn command(&mut self, _turn: u64, command: &Command<'_>) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.command(command);
+        }
         let status = SendStatus::Gone;
         self.command = Some(match *command {
             Command::Emit { socket, event, args, flags } => {
@@ -161,6 +184,9 @@ impl Observer for Watcher {
     }
 
     fn outcome(&mut self, _turn: u64, told: &Outcome) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.outcome(told);
+        }
         let Some(mut command) = self.command.take() else { return };
         match (&mut command, told) {
             (Seen::Emit { status, .. }, Outcome::Send(told)) => *status = *told,

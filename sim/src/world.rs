@@ -9,7 +9,7 @@ use crate::hub::{Event, Hub};
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
-use crate::trace::Trace;
+use crate::trace::{Dir, Flag, Story, Trace};
 use crate::user::{Demanded, Demands, Scripted};
 use crate::workload::{Visitor, workload};
 
@@ -57,7 +57,7 @@ impl<S: Send + 'static> World<S> {
         minds: Vec<Box<dyn Mind>>,
         demands: Demands<S>,
     ) -> Self {
-        let mut hub = Hub::new(choices, profile, Trace::with_lines(is_told));
+        let mut hub = Hub::new(choices, profile, Trace::new(is_told));
         let server = Server::new(&mut hub, app, demands);
         let kinds = hub.profile.kinds.clone();
         let all = kinds.into_iter().zip(minds).enumerate();
@@ -69,7 +69,10 @@ impl<S: Send + 'static> World<S> {
     pub(crate) fn run(mut self) -> Run {
         self.go();
         let demanded = self.server.demands().demanded();
-        let Hub { choices, trace, verdicts, now, .. } = self.hub;
+        let Hub { choices, mut trace, verdicts, now, .. } = self.hub;
+        if let Some(Failure { property, at, what }) = verdicts.failure() {
+            trace.oracle(*at, &property.to_string(), "fail", what);
+        }
         Run { verdicts, trace, choices, demanded, simulated: now }
     }
 
@@ -99,7 +102,9 @@ impl<S: Send + 'static> World<S> {
 
     /// The story so far.
     pub(crate) fn text(&self) -> String {
-        self.hub.trace.lines().join("\n")
+        let records = self.hub.trace.records();
+        let story = Story::new(records);
+        (0..records.len()).map(|n| format!("{}\n", story.line(n))).collect()
     }
 
     fn go(&mut self) {
@@ -136,8 +141,13 @@ impl<S: Send + 'static> World<S> {
     fn step(&mut self, event: Event) {
         let hub = &mut self.hub;
         match event {
-            Event::Syn(id) if !hub.conns[id].is_cut => self.server.syn(id, hub),
-            Event::Syn(_) => {}
+            Event::Syn(id) => {
+                let is_cut = hub.conns[id].is_cut;
+                hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Syn, is_cut);
+                if !is_cut {
+                    self.server.syn(id, hub);
+                }
+            }
             Event::Up(id) => {
                 hub.trace.event(hub.now, 20, id as u64, &[]);
                 if hub.arrive_up(id) {
@@ -151,17 +161,21 @@ impl<S: Send + 'static> World<S> {
                 self.read(id, &bytes, is_end);
             }
             Event::ResetUp(id) => {
-                if !hub.conns[id].is_cut {
+                let is_cut = hub.conns[id].is_cut;
+                hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Rst, is_cut);
+                if !is_cut {
                     hub.conns[id].is_lost = true;
                     self.server.reset(id, hub);
                 }
             }
             Event::ResetDown(id) => {
                 let conn = &mut hub.conns[id];
-                if !conn.is_left && !conn.is_cut {
-                    conn.down.discard();
+                let (client, is_cut) = (conn.client, conn.is_cut);
+                hub.trace.receives(hub.now, (id, Dir::Down), 0, Flag::Rst, is_cut);
+                if !conn.is_left && !is_cut {
                     conn.is_left = true;
-                    self.clients[conn.client].end(id, &mut self.hub);
+                    hub.discard(id, Dir::Down);
+                    self.clients[client].end(id, &mut self.hub);
                 }
             }
             Event::Pass => self.server.pass(hub),
@@ -180,6 +194,7 @@ impl<S: Send + 'static> World<S> {
     fn read(&mut self, id: usize, bytes: &[u8], is_end: bool) {
         let client = self.hub.conns[id].client;
         if !bytes.is_empty() {
+            self.hub.trace.hears(self.hub.now, id, bytes);
             self.clients[client].bytes(id, bytes, &mut self.hub);
         }
         if is_end && !self.hub.conns[id].is_left {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::panic::Location;
 use core::time::Duration;
 
 use crate::app::args::FromArgs;
@@ -48,6 +49,7 @@ impl<'a, 'e, S: Send + 'static, D: Default + Send + 'static> Ask<'a, 'e, S, D> {
 
     /// Asks. The closure runs exactly once, never within this call, and gets the context of the
     /// socket that was asked, even when that has gone.
+    #[track_caller]
     pub fn then<T: FromArgs, R: Quiet>(
         self,
         f: impl FnOnce(&mut Cx<'_, S, D>, Result<T, AskError>) -> R + Send + 'static,
@@ -62,7 +64,14 @@ impl<'a, 'e, S: Send + 'static, D: Default + Send + 'static> Ask<'a, 'e, S, D> {
             return;
         };
         let timeout = self.timeout.unwrap_or(core.server.config().ask_timeout);
-        core.ask(self.to.id(), self.event, args, timeout, self.to.flags, settle);
+        core.at(Location::caller()).ask(
+            self.to.id(),
+            self.event,
+            args,
+            timeout,
+            self.to.flags,
+            settle,
+        );
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use core::panic::Location;
 
 use smallvec::SmallVec;
 
@@ -85,13 +86,16 @@ impl<'a, S: Send + 'static> Audience<'a, S> {
     }
 
     /// Sends an event to each of them.
+    #[track_caller]
     pub fn emit(&self, event: &str, args: impl ToArgs) -> Fanout {
+        let site = Location::caller();
         let Some(args) = self.io.encode(event, args) else { return Fanout::default() };
         let Some(to) = self.recipients() else { return Fanout::default() };
-        self.io.door.core().broadcast(to, event, &args, self.flags)
+        self.io.door.core().at(site).broadcast(to, event, &args, self.flags)
     }
 
     /// The event `message`.
+    #[track_caller]
     pub fn send(&self, args: impl ToArgs) -> Fanout {
         self.emit("message", args)
     }
@@ -108,26 +112,34 @@ impl<'a, S: Send + 'static> Audience<'a, S> {
     }
 
     /// Each of them joins these rooms.
+    #[track_caller]
     pub fn join(&self, rooms: impl IntoRooms) {
-        self.each_room(rooms, |id, room| self.io.door.core().join(id, room));
+        let site = Location::caller();
+        self.each_room(rooms, |id, room| self.io.door.core().at(site).join(id, room));
     }
 
     /// Each of them leaves these rooms.
+    #[track_caller]
     pub fn leave(&self, rooms: impl IntoRooms) {
-        self.each_room(rooms, |id, room| self.io.door.core().leave(id, room));
+        let site = Location::caller();
+        self.each_room(rooms, |id, room| self.io.door.core().at(site).leave(id, room));
     }
 
     /// Takes each of them out of the namespace; their sessions stay.
+    #[track_caller]
     pub fn disconnect(&self) {
+        let site = Location::caller();
         for id in self.sockets() {
-            self.io.door.core().disconnect(id);
+            self.io.door.core().at(site).disconnect(id);
         }
     }
 
     /// Ends the sessions of them all.
+    #[track_caller]
     pub fn disconnect_session(&self) {
+        let site = Location::caller();
         for id in self.sockets() {
-            self.io.door.core().disconnect_session(id);
+            self.io.door.core().at(site).disconnect_session(id);
         }
     }
 

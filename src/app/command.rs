@@ -2,6 +2,7 @@
 //! told again. Whatever a handler does passes here.
 
 use alloc::boxed::Box;
+use core::panic::Location;
 use core::time::Duration;
 
 use crate::app::decision::{HandshakeVerdict, SayHandshake};
@@ -20,6 +21,14 @@ impl<S> Core<S> {
         if let Some(observer) = &mut self.observer {
             observer.handler(self.server.turn(), &handler);
         }
+    }
+
+    /// The next command stands at this place in the source.
+    pub(super) fn at(&mut self, site: &'static Location<'static>) -> &mut Self {
+        if let Some(observer) = &mut self.observer {
+            observer.site(site);
+        }
+        self
     }
 
     fn tell(&mut self, command: Command<'_>) {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
+use core::panic::Location;
 use core::time::Duration;
 
 use crate::app::args::{FromArgs, ToArgs, encode};
@@ -253,24 +254,31 @@ impl<'a, S: Send + 'static, D: Default + Send + 'static> SocketHandle<'a, S, D> 
 /// What can be done to it.
 impl<'a, S: Send + 'static, D: Default + Send + 'static> SocketHandle<'a, S, D> {
     /// Joins rooms.
+    #[track_caller]
     pub fn join(&self, rooms: impl IntoRooms) {
-        rooms.each(&mut |room| self.core().join(self.id, room));
+        let site = Location::caller();
+        rooms.each(&mut |room| self.core().at(site).join(self.id, room));
     }
 
     /// Leaves rooms.
+    #[track_caller]
     pub fn leave(&self, rooms: impl IntoRooms) {
-        rooms.each(&mut |room| self.core().leave(self.id, room));
+        let site = Location::caller();
+        rooms.each(&mut |room| self.core().at(site).leave(self.id, room));
     }
 
     /// Sends an event to this socket.
+    #[track_caller]
     pub fn emit(&self, event: &str, args: impl ToArgs) -> SendStatus {
+        let site = Location::caller();
         match self.io.encode(event, args) {
-            Some(args) => self.core().emit(self.id, event, &args, self.flags),
+            Some(args) => self.core().at(site).emit(self.id, event, &args, self.flags),
             None => SendStatus::Invalid,
         }
     }
 
     /// The event `message`.
+    #[track_caller]
     pub fn send(&self, args: impl ToArgs) -> SendStatus {
         self.emit("message", args)
     }
@@ -363,13 +371,15 @@ impl<'a, S: Send + 'static, D: Default + Send + 'static> SocketHandle<'a, S, D> 
 
     /// Takes it out of its namespace; its session stays. What it had sent before and was not
     /// handled yet is dropped.
+    #[track_caller]
     pub fn disconnect(&self) {
-        self.core().disconnect(self.id);
+        self.core().at(Location::caller()).disconnect(self.id);
     }
 
     /// Ends its session, with all its sockets.
+    #[track_caller]
     pub fn disconnect_session(&self) {
-        self.core().disconnect_session(self.id);
+        self.core().at(Location::caller()).disconnect_session(self.id);
     }
 }
 
@@ -415,9 +425,11 @@ impl<'a, S: Send + 'static> Io<'a, S> {
     }
 
     /// Answers an event of a client.
+    #[track_caller]
     pub fn answer(&self, token: AckToken, args: impl ToArgs) -> SendStatus {
+        let site = Location::caller();
         match self.encode("", args) {
-            Some(args) => self.door.core().answer(token, &args),
+            Some(args) => self.door.core().at(site).answer(token, &args),
             None => SendStatus::Invalid,
         }
     }

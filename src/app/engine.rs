@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
+use core::panic::Location;
 
 use crate::app::cx::{Io, PLAIN};
 use crate::app::desk::Door;
@@ -142,9 +143,11 @@ impl<'a, S: Send + 'static> SessionHandle<'a, S> {
     }
 
     /// Sends a message; only in [`Mode::EngineIo`](crate::Mode).
+    #[track_caller]
     pub fn send(&self, message: impl Into<Message>) -> SendStatus {
+        let site = Location::caller();
         let message = message.into();
-        self.io.door.core().send(self.id, &message, self.flags)
+        self.io.door.core().at(site).send(self.id, &message, self.flags)
     }
 
     /// The same session, what it is sent volatile.
@@ -158,8 +161,9 @@ impl<'a, S: Send + 'static> SessionHandle<'a, S> {
     }
 
     /// Closes it, once what was sent is out. What it had sent and was not handled yet is dropped.
+    #[track_caller]
     pub fn close(&self) {
-        self.io.door.core().close_session(self.id);
+        self.io.door.core().at(Location::caller()).close_session(self.id);
     }
 
     /// The head of the request that opened it; `None` once it has gone.

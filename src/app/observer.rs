@@ -49,6 +49,12 @@ pub trait Observer {
         let _ = (turn, handler);
     }
 
+    /// The command that is told next stands at this place in the source. Those that a handler gives
+    /// by what it returns have none.
+    fn site(&mut self, site: &'static Location<'static>) {
+        let _ = site;
+    }
+
     /// A handler, or work from outside, gave a command.
     fn command(&mut self, turn: u64, command: &Command<'_>) {
         let _ = (turn, command);

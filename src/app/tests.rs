@@ -620,9 +620,14 @@ fn an_observer_is_told_of_inputs_handlers_and_commands() {
         fn outcome(&mut self, _turn: u64, outcome: &Outcome) {
             self.0.lock().unwrap().push(format!("{outcome:?}"));
         }
+
+        fn site(&mut self, site: &'static core::panic::Location<'static>) {
+            self.0.lock().unwrap().push(format!("line {}", site.line()));
+        }
     }
     let log = Arc::new(Mutex::new(Vec::new()));
     let mut app = App::new();
+    let line = line!() + 1;
     app.of("/").on("go", |cx, ()| cx.emit("gone", 1));
     let mut wire = Wire::new(app);
     wire.send(1, "0");
@@ -631,8 +636,8 @@ fn an_observer_is_told_of_inputs_handlers_and_commands() {
     let at = wire.at();
     wire.node.run(at, |_root| {});
     let log = log.lock().unwrap();
-    assert_eq!(log[..3], ["on go", "emit gone [1]", "Send(Sent)"]);
-    assert!(log[3].starts_with("run ") && log[3].ends_with("tests.rs"), "{log:?}");
+    assert_eq!(log[..4], ["on go", &format!("line {line}"), "emit gone [1]", "Send(Sent)"]);
+    assert!(log[4].starts_with("run ") && log[4].ends_with("tests.rs"), "{log:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) mod ws;
 use crate::choice::Stream;
 use crate::hub::Hub;
 use crate::oracle::Property;
+use crate::trace::Entity;
 use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
@@ -280,7 +281,8 @@ impl Client {
 
     fn leave(&mut self, leave: Leave, hub: &mut Hub) {
         let Some(mut session) = self.session.take() else { return };
-        hub.trace.line(hub.now, || format!("c{} gives its session up: {leave:?}", self.me.number));
+        let me = Entity::Client(self.me.number as u32);
+        hub.trace.note(hub.now, me, || format!("gives its session up: {leave:?}"));
         session.leave(leave, &self.me, hub);
         self.spaces.iter_mut().for_each(Space::lost);
         self.me.life += 1;

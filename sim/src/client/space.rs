@@ -159,7 +159,6 @@ impl Space {
     ) -> (Vec<Packet>, Option<u64>) {
         let Some(socket) = self.id() else { return (Vec::new(), None) };
         let print = print(name, args, &attachments);
-        hub.trace.line(hub.now, || format!("{socket} says {name}{args}, print {print}"));
         hub.sockets.sent(socket, print);
         let id = asks.then_some(self.question_next);
         self.question_next += u64::from(asks);

@@ -8,7 +8,7 @@ use crate::choice::Choices;
 use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
 use crate::sweep::{Finding, Subject, Sum, Sweep, world};
-use crate::trace::Trace;
+use crate::trace::Story;
 
 /// Lines of a failing world's end.
 const TAIL_LINES: usize = 12;
@@ -114,13 +114,15 @@ fn named((seed, finding): &(u64, Finding)) -> String {
 
 fn trace(subject: &dyn Subject, seed: u64, lines: usize, out: &mut String) {
     let Ok(run) = world(subject, Choices::new(seed), true) else { return };
-    let all = run.trace.lines();
+    let all = run.trace.records();
+    let story = Story::new(all);
     let from = all.len().saturating_sub(lines);
     if from > 0 {
         let _ = writeln!(out, "      ({from} lines before)");
     }
-    for line in &all[from..] {
-        let _ = writeln!(out, "{}", if lines == usize::MAX { line.clone() } else { cut(line) });
+    for n in from..all.len() {
+        let line = story.line(n).to_string();
+        let _ = writeln!(out, "{}", if lines == usize::MAX { line } else { cut(&line) });
     }
 }
 
@@ -130,12 +132,10 @@ fn parting(subject: &dyn Subject, seed: u64, (after, at_most): (u64, u64), out: 
     let run = || world(subject, Choices::new(seed), true);
     let runs = [run(), run()];
     let [Ok(one), Ok(two)] = &runs else { return };
-    let parts = |one: &Trace, two: &Trace| {
-        one.lines().iter().zip(two.lines()).position(|(one, two)| one != two)
-    };
-    let _ = match parts(&one.trace, &two.trace) {
+    let [one, two] = [one, two].map(|run| run.trace.records());
+    let _ = match one.iter().zip(two).position(|(one, two)| one != two) {
         Some(place) => {
-            let (first, then) = (cut(&one.trace.lines()[place]), cut(&two.trace.lines()[place]));
+            let [first, then] = [one, two].map(|all| cut(&Story::new(all).line(place).to_string()));
             writeln!(out, "      first  {first}\n      then   {then}")
         }
         None => writeln!(out, "      and in this thread, with the same memory, they do not"),

@@ -1,6 +1,27 @@
-//! What happened in a run: a hash of all of it, and, if asked for, its text.
+//! What happened in a run: a hash of all of it, always; and, in a run that is recorded, a record
+//! for each thing that happened and what caused it. Records are written as a text, as
+//! `trace.jsonl`, or as a client's transcript, when the run is over.
 
-use std::fmt;
+mod app;
+mod config;
+mod emit;
+mod jsonl;
+mod read;
+mod record;
+mod text;
+mod unit;
+mod value;
+
+pub(crate) use app::{Scribe, Told, finish};
+pub use jsonl::{Head, Jsonl};
+pub use read::{BadTrace, Reading, read};
+pub use record::{
+    App, Command, Dir, Entity, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
+};
+pub use text::{Line, Story};
+pub use value::Value;
+
+use emit::Recorder;
 
 /// Events between two hashes that are kept.
 const CHECKPOINT: u64 = 1024;
@@ -11,14 +32,14 @@ pub struct Trace {
     hash: u64,
     events: u64,
     checkpoints: Vec<u64>,
-    /// `None` unless the text was asked for.
-    lines: Option<Vec<String>>,
+    /// `None` unless records were asked for, which costs many times as much.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Trace {
-    /// A trace with its text, which costs ten times as much.
-    pub(crate) fn with_lines(is_told: bool) -> Self {
-        Self { lines: is_told.then(Vec::new), ..Self::default() }
+    /// A trace, with its records if they are asked for.
+    pub(crate) fn new(is_recorded: bool) -> Self {
+        Self { recorder: is_recorded.then(Box::default), ..Self::default() }
     }
 
     /// Something happened.
@@ -40,13 +61,6 @@ impl Trace {
         }
     }
 
-    /// A line of the text, if there is one.
-    pub(crate) fn line(&mut self, now: u64, line: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines {
-            lines.push(format!("{:>7}.{:06}  {}", now / 1_000_000, now % 1_000_000, line()));
-        }
-    }
-
     /// The hash of everything so far.
     pub fn hash(&self) -> u64 {
         self.hash
@@ -57,9 +71,14 @@ impl Trace {
         self.events
     }
 
-    /// The text, a line for each thing that happened; empty unless it was asked for.
-    pub fn lines(&self) -> &[String] {
-        self.lines.as_deref().unwrap_or_default()
+    /// What happened; empty unless it was asked for.
+    pub fn records(&self) -> &[Record] {
+        self.recorder.as_deref().map_or(&[], Recorder::records)
+    }
+
+    /// Whether what happens is recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// Between which events two traces part: after the first number, at the latest at the second.
@@ -70,18 +89,6 @@ impl Trace {
         let same = self.checkpoints.iter().zip(&other.checkpoints).take_while(|(a, b)| a == b);
         let after = same.count() as u64 * CHECKPOINT;
         Some((after, (after + CHECKPOINT).min(self.events.max(other.events))))
-    }
-}
-
-/// Bytes as they are shown: text where it is text, cut after a line's length.
-pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_MAX: usize = 70;
-        let cut = &self.0[..self.0.len().min(SHOWN_MAX)];
-        write!(f, "{:>5} bytes  {}", self.0.len(), cut.escape_ascii())?;
-        f.write_str(if cut.len() < self.0.len() { ".." } else { "" })
     }
 }
 
