@@ -80,6 +80,11 @@ impl Seat<'_> {
         self.hub.choices.choose(self.me.stream, bound)
     }
 
+    /// What it draws next is for this.
+    pub(crate) fn span(&mut self, label: &'static str) {
+        self.hub.choices.span(self.me.stream, label);
+    }
+
     /// Wants to be in a namespace from now on, with this to say at the door: an object, or
     /// nothing. Gives its place.
     pub(crate) fn join(&mut self, namespace: &str, auth: &str) -> usize {
