@@ -110,12 +110,43 @@ impl ChoiceLog {
         self.seed
     }
 
+    /// Nothing but a seed, in the same world.
+    pub(crate) fn fresh(&self, seed: u64) -> Self {
+        Self { seed, world: self.world.clone(), streams: BTreeMap::new() }
+    }
+
+    /// As `other` of the same world says it is called.
+    pub(crate) fn named(mut self, other: &Self) -> Self {
+        self.world.clone_from(&other.world);
+        self
+    }
+
     pub(crate) fn stream(&self, name: &str) -> Option<Arc<StreamLog>> {
         self.streams.get(name).cloned()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.streams.keys().map(String::as_str)
+    }
+
+    /// A stream to be changed.
+    pub(crate) fn edit(&mut self, name: &str) -> Option<&mut StreamLog> {
+        self.streams.get_mut(name).map(Arc::make_mut)
+    }
+
+    /// Says nothing of this stream.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.streams.remove(name);
+    }
+
+    /// Says of this stream which of what is labelled so is [kept](super::Choices::keep).
+    pub(crate) fn say(&mut self, name: &str, kept: impl Iterator<Item = (&'static str, u64)>) {
+        let mut stream = StreamLog::default();
+        for (label, value) in kept {
+            stream.begin(label);
+            stream.push(Draw { bound: 2, value });
+        }
+        self.streams.insert(name.into(), Arc::new(stream));
     }
 
     /// Reads its text. Fails with the number of the line that is none.

@@ -1,5 +1,6 @@
 //! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
 
+mod minimize;
 pub(crate) mod options;
 pub(crate) mod report;
 
@@ -51,6 +52,7 @@ fn run(options: &Options) -> Exit {
             report::properties();
             Exit::Held
         }
+        Task::Minimize => minimize::minimize(options),
         Task::Sweep => {
             let subject = Builtin(options.preset);
             let sum = options.sweep.run(&subject);

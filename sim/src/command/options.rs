@@ -20,6 +20,7 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
+  --minimize        make the first failure as small as it can be, and write its choices
   --props           list what must hold
   --help            print this
 
@@ -32,6 +33,7 @@ have been, 3 two runs of one seed differ, 4 a bad command or file.
 pub(super) enum Task {
     Help,
     Properties,
+    Minimize,
     Sweep,
 }
 
@@ -62,6 +64,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
             Long("twice") => options.sweep.is_twice = true,
             Long("trace") => options.is_traced = true,
+            Long("minimize") => options.task = Task::Minimize,
             Long("props") => options.task = Task::Properties,
             Long("help") => options.task = Task::Help,
             other => return Err(other.unexpected()),

@@ -114,7 +114,12 @@ fn named((seed, finding): &(u64, Finding)) -> String {
 
 fn trace(subject: &dyn Subject, seed: u64, lines: usize, out: &mut String) {
     let Ok(run) = world(subject, Choices::new(seed), true) else { return };
-    let all = run.trace.lines();
+    end_of(&run.trace, lines, out);
+}
+
+/// The last lines of a trace; all in full for as many as there can be.
+pub(super) fn end_of(trace: &Trace, lines: usize, out: &mut String) {
+    let all = trace.lines();
     let from = all.len().saturating_sub(lines);
     if from > 0 {
         let _ = writeln!(out, "      ({from} lines before)");
