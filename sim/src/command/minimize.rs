@@ -1,12 +1,12 @@
 //! `--minimize`: the first seed that fails, or a choice log, and the least that still fails.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::options::Options;
 use super::report;
-use super::{Builtin, Exit};
+use super::{Builtin, Exit, replay};
 use crate::choice::{ChoiceLog, Choices};
 use crate::shrink::{self, Budget, Shrunk, Stop};
 use crate::sweep::{Subject, Sweep, world};
@@ -34,9 +34,20 @@ pub(super) fn minimize(options: &Options) -> Exit {
     shrunk(&subject, named(failed.log, options))
 }
 
+/// The same, of a run that was written down.
+pub(super) fn minimize_file(path: &Path) -> Exit {
+    match replay::read(path) {
+        Ok((subject, log)) => shrunk(&subject, log),
+        Err(why) => {
+            eprintln!("parlor-sim: {}: {why}", path.display());
+            Exit::Bad
+        }
+    }
+}
+
 /// A log that says of what world it is, so that it needs nothing else.
 fn named(log: ChoiceLog, options: &Options) -> ChoiceLog {
-    log.with("app", "workload").with("profile", options.preset.name())
+    log.with("app", replay::APP).with("profile", options.preset.name())
 }
 
 fn shrunk(subject: &dyn Subject, log: ChoiceLog) -> Exit {
