@@ -60,6 +60,8 @@ pub(crate) struct Conn {
     pub(crate) is_hostile: bool,
     /// One side vanished without a word.
     pub(crate) is_cut: bool,
+    /// For what is drawn of it besides the bytes' journeys.
+    pub(crate) stream: Stream,
 }
 
 /// See the module's doc.
@@ -78,14 +80,21 @@ pub(crate) struct Hub {
     pub(crate) is_quiet: bool,
     /// Which clients have gone for good.
     pub(crate) is_gone: Vec<bool>,
-    ties: Stream,
-    links: Stream,
+    /// How many connections each client has made.
+    connections: Vec<u64>,
+    /// For the order of what happens at one instant, of each client and of the rest.
+    ties: Vec<Stream>,
+    ties_of_rest: Stream,
+    /// Who and what is in the world.
+    pub(crate) cast: Stream,
 }
 
 impl Hub {
     pub(crate) fn new(mut choices: Choices, profile: Profile, trace: Trace) -> Self {
         let is_gone = vec![false; profile.kinds.len()];
-        let (ties, links) = (choices.stream("ties", 0), choices.stream("links", 0));
+        let clients = 0..profile.kinds.len() as u64;
+        let ties = clients.map(|client| choices.stream("ties", client)).collect();
+        let (ties_of_rest, cast) = (choices.stream("order", 0), choices.stream("cast", 0));
         Self {
             now: 0,
             queue: BinaryHeap::new(),
@@ -100,8 +109,10 @@ impl Hub {
             is_healed: false,
             is_quiet: false,
             is_gone,
+            connections: Vec::new(),
             ties,
-            links,
+            ties_of_rest,
+            cast,
         }
     }
 
@@ -109,13 +120,27 @@ impl Hub {
         self.seq += 1;
         // Links before clients before the driver, unless it is drawn.
         let order = match event {
-            _ if self.profile.is_tied => self.choices.choose(self.ties, 1 << 16),
+            _ if self.profile.is_tied => self.choices.choose(self.ties_of(event), 1 << 16),
             Event::Client(..) => 1,
             Event::Pass => 2,
             _ => 0,
         };
         self.trace.queued(self.seq);
         self.queue.push(Reverse((at.max(self.now), order, self.seq, event)));
+    }
+
+    /// Each connection and each client has a stream of its own, so that one less leaves the order
+    /// among the others.
+    fn ties_of(&self, event: Event) -> Stream {
+        match event {
+            Event::Syn(id)
+            | Event::Up(id)
+            | Event::Down(id)
+            | Event::ResetUp(id)
+            | Event::ResetDown(id) => self.conns[id].stream,
+            Event::Client(client, ..) => self.ties[client],
+            _ => self.ties_of_rest,
+        }
     }
 
     /// The next thing to happen, and its time, which becomes now.
@@ -136,14 +161,18 @@ impl Hub {
     pub(crate) fn connect(&mut self, client: usize) -> usize {
         let id = self.conns.len();
         let links = self.profile.links;
-        let mut shape = links.draw(&mut self.choices, self.links);
+        if self.connections.len() <= client {
+            self.connections.resize(client + 1, 0);
+        }
+        let number = self.connections[client];
+        self.connections[client] += 1;
+        let [stream, up, down] =
+            ["conn", "up", "down"].map(|name| self.choices.stream_of(name, client as u64, number));
+        let mut shape = links.draw(&mut self.choices, stream);
         if self.is_healed {
             heal(&mut shape);
         }
         let opened_at = self.now + shape.latency;
-        let number = id as u64;
-        let up = self.choices.stream("up", number);
-        let down = self.choices.stream("down", number);
         self.conns.push(Conn {
             client,
             up: Pipe::new(shape, up, opened_at),
@@ -156,6 +185,7 @@ impl Hub {
             is_lost: false,
             is_hostile: false,
             is_cut: false,
+            stream,
         });
         self.trace.connects(client);
         self.flagged((id, Dir::Up), Flag::Syn, opened_at, Event::Syn(id));

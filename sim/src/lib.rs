@@ -11,6 +11,7 @@ mod oracle;
 mod outside;
 mod profile;
 mod server;
+mod shrink;
 mod sweep;
 pub mod trace;
 mod user;

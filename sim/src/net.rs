@@ -150,7 +150,7 @@ impl Pipe {
             }
             let most = self.waiting.len().min(window).min(self.shape.segment_bytes);
             let length = match most {
-                2.. if self.shape.is_cut => choices.between(self.stream, 1, most as u64) as usize,
+                2.. if self.shape.is_cut => choices.down(self.stream, most as u64, 1) as usize,
                 _ => most,
             };
             let jitter = choices.choose(self.stream, self.shape.jitter + 1);

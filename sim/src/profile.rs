@@ -119,14 +119,14 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn draw(&self, choices: &mut Choices, stream: Stream) -> Shape {
-        let buffer_bytes = scale(choices, stream, self.buffer_bytes) as usize;
+        let buffer_bytes = scale_down(choices, stream, self.buffer_bytes) as usize;
         let is_cut = self.cut_one_in > 0 && choices.happens(stream, 1, self.cut_one_in);
         let segment_bytes =
-            if is_cut { scale(choices, stream, self.segment_bytes) } else { 65_536 };
+            if is_cut { scale_down(choices, stream, self.segment_bytes) } else { 65_536 };
         Shape {
             latency: scale(choices, stream, self.latency),
             jitter: self.jitter,
-            bandwidth: scale(choices, stream, self.bandwidth),
+            bandwidth: scale_down(choices, stream, self.bandwidth),
             segment_bytes: segment_bytes as usize,
             is_cut,
             buffer_bytes,
@@ -136,7 +136,7 @@ impl Links {
     }
 }
 
-/// A number between two, each size as likely as any other.
+/// A number between two, each size as likely as any other. The low one is the simplest.
 fn scale(choices: &mut Choices, stream: Stream, (low, high): (u64, u64)) -> u64 {
     if low == high {
         return low;
@@ -146,10 +146,35 @@ fn scale(choices: &mut Choices, stream: Stream, (low, high): (u64, u64)) -> u64 
     choices.between(stream, floor.min(high), (2 * floor).min(high))
 }
 
+/// The same, and the high one is the simplest.
+fn scale_down(choices: &mut Choices, stream: Stream, (low, high): (u64, u64)) -> u64 {
+    if low == high {
+        return low;
+    }
+    let doublings = (high / low.max(1)).ilog2() + 1;
+    let ceiling = high >> choices.choose(stream, u64::from(doublings));
+    choices.down(stream, ceiling.max(low), (ceiling / 2).max(low))
+}
+
 impl Profile {
     pub(crate) fn draw(preset: Preset, choices: &mut Choices) -> Self {
         match preset {
-            Preset::Standard => Self::standard(),
+            Preset::Standard => {
+                let stream = choices.stream("profile", 0);
+                let mut profile = Self::standard();
+                let mut keep = |label, kept: &mut bool| *kept &= choices.keep(stream, label);
+                let Faults { stall, reset, half_open, slow, server_pause, deaf } =
+                    &mut profile.faults;
+                keep("stalls", stall);
+                keep("resets", reset);
+                keep("half-opens", half_open);
+                keep("slow-links", slow);
+                keep("server-pauses", server_pause);
+                keep("deafness", deaf);
+                let are_any = choices.keep(stream, "faults");
+                profile.fault_every = profile.fault_every.filter(|_| are_any);
+                profile
+            }
             Preset::Calm => Self::calm(),
             Preset::Swarm => {
                 let stream = choices.stream("profile", 0);
@@ -291,18 +316,22 @@ impl Profile {
             buffer_bytes: (1024, 1 << 18),
             is_edge_early: choices.happens(stream, 1, 2),
         };
-        let mut half = || choices.happens(stream, 1, 2);
-        profile.faults = Faults {
-            stall: half(),
-            reset: half(),
-            half_open: half(),
-            slow: half(),
-            server_pause: half(),
-            deaf: half(),
+        let mut half = |label| {
+            choices.span(stream, label);
+            choices.happens(stream, 1, 2)
         };
-        profile.is_eager = half();
-        profile.is_tied = half();
-        let is_calm = choices.happens(stream, 1, 10);
+        profile.faults = Faults {
+            stall: half("stalls"),
+            reset: half("resets"),
+            half_open: half("half-opens"),
+            slow: half("slow-links"),
+            server_pause: half("server-pauses"),
+            deaf: half("deafness"),
+        };
+        profile.is_eager = half("eager-flushes");
+        profile.is_tied = half("ties");
+        choices.span(stream, "rest");
+        let is_calm = !choices.happens(stream, 9, 10);
         let every = scale(choices, stream, (200 * MS, 10 * SECOND));
         profile.fault_every = (!is_calm).then_some(every);
         if is_calm {
@@ -311,7 +340,7 @@ impl Profile {
         profile.think = scale(choices, stream, (50 * MS, 2 * SECOND));
         profile.text_bytes_max = scale(choices, stream, (16, 20_000));
         profile.pass_delay = scale(choices, stream, (1, 50 * MS));
-        profile.read_bytes = scale(choices, stream, (64, 65_536)) as usize;
+        profile.read_bytes = scale_down(choices, stream, (64, 65_536)) as usize;
         profile.refuse_one_in = [0, 10][choices.choose(stream, 2) as usize];
         profile.heal_at = 15 * SECOND;
         let beat = profile.config.ping_interval + profile.config.ping_timeout;
@@ -322,7 +351,8 @@ impl Profile {
     }
 
     fn draw_options(config: &mut Config, choices: &mut Choices, stream: Stream) {
-        let mut millis = |low, high| Duration::from_millis(scale(choices, stream, (low, high)));
+        let mut millis =
+            |low, high| Duration::from_millis(scale_down(choices, stream, (low, high)));
         config.ping_interval = millis(300, 25_000);
         config.ping_timeout = millis(2000, 20_000);
         config.upgrade_timeout = millis(1000, 10_000);
@@ -330,13 +360,13 @@ impl Profile {
         config.linger = millis(100, 5000);
         config.polling_close_timeout = millis(500, 30_000);
         if choices.happens(stream, 1, 3) {
-            config.limits.egress_bytes_max = scale(choices, stream, (30_000, 1 << 20)) as u32;
+            config.limits.egress_bytes_max = scale_down(choices, stream, (30_000, 1 << 20)) as u32;
         }
         if choices.happens(stream, 1, 4) {
             config.overflow = parlor::Overflow::DropMessage;
         }
         if choices.happens(stream, 1, 4) {
-            config.limits.asks_per_socket_max = choices.between(stream, 1, 3) as u32;
+            config.limits.asks_per_socket_max = choices.down(stream, 3, 1) as u32;
         }
     }
 }

@@ -317,9 +317,10 @@ impl<S: Send + 'static> Server<S> {
             return;
         }
         let refuse_one_in = hub.profile.refuse_one_in;
-        let is_refusing = refuse_one_in > 0 && hub.choices.happens(self.choices, 1, refuse_one_in);
+        let stream = hub.conns[id].stream;
+        let is_refusing = refuse_one_in > 0 && hub.choices.happens(stream, 1, refuse_one_in);
         // A driver may show its kernel less than there is: that is no refusal.
-        let is_whole = !hub.choices.happens(self.choices, 1, 16);
+        let is_whole = !hub.choices.happens(stream, 1, 16);
         let most = if is_whole { usize::MAX } else { SHOWN_MAX };
         let Some(end) = self.ends.get_mut(id).and_then(Option::as_mut) else { return };
         end.is_flushing = false;

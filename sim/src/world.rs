@@ -206,8 +206,13 @@ impl<S: Send + 'static> World<S> {
     fn fault(&mut self) {
         let hub = &mut self.hub;
         let Some(every) = hub.profile.fault_every.filter(|_| !hub.is_healed) else { return };
-        let pause = hub.choices.choose(self.faults, 2 * every) + 1;
+        hub.choices.span(self.faults, "fault");
+        let pause = hub.choices.choose(self.faults, 2 * every + 1);
+        if pause == 0 {
+            return;
+        }
         hub.push(hub.now + pause, Event::Fault);
+        let kind = hub.choices.choose(self.faults, 9);
         let alive = |&id: &usize| {
             let conn: &crate::hub::Conn = &hub.conns[id];
             !conn.is_left && !conn.is_reset && !conn.is_cut
@@ -219,29 +224,28 @@ impl<S: Send + 'static> World<S> {
         let id = ids[hub.choices.choose(self.faults, ids.len() as u64) as usize];
         let length = 10_000 << hub.choices.choose(self.faults, 11);
         let faults = hub.profile.faults;
-        let kind = hub.choices.choose(self.faults, 8);
         let now = hub.now;
         hub.trace.line(now, || format!("fault {kind} on {id} for {length}"));
         let conn = &mut hub.conns[id];
         match kind {
-            0 | 1 if faults.stall => {
+            1 | 2 if faults.stall => {
                 conn.up.stall(now + length);
                 conn.down.stall(now + length);
             }
-            2 if faults.stall => conn.down.stall(now + length),
-            3 if faults.reset => {
+            3 if faults.stall => conn.down.stall(now + length),
+            4 if faults.reset => {
                 conn.is_reset = true;
                 hub.push(now, Event::ResetUp(id));
                 hub.push(now, Event::ResetDown(id));
             }
-            4 if faults.half_open => {
+            5 if faults.half_open => {
                 conn.is_cut = true;
                 conn.up.cut();
                 conn.down.cut();
             }
-            5 if faults.slow => conn.down.shape.bandwidth = 1000,
-            6 if faults.server_pause => self.server.pause(now + length),
-            7 if faults.deaf => conn.is_deaf = true,
+            6 if faults.slow => conn.down.shape.bandwidth = 1000,
+            7 if faults.server_pause => self.server.pause(now + length),
+            8 if faults.deaf => conn.is_deaf = true,
             _ => {}
         }
     }

@@ -19,6 +19,12 @@ impl Hostile {
             self.conn.take().into_iter().for_each(|conn| hub.leave(conn));
             return;
         }
+        hub.choices.span(me.stream, "nuisance");
+        let pause = hub.choices.choose(me.stream, 900_000);
+        if pause == 0 {
+            self.conn.take().into_iter().for_each(|conn| hub.leave(conn));
+            return;
+        }
         match self.conn {
             Some(conn) if !self.rest.is_empty() => {
                 let count = self.pace.min(self.rest.len());
@@ -41,8 +47,7 @@ impl Hostile {
                 self.pace = [1, 40, 1 << 20][hub.choices.choose(me.stream, 3) as usize];
             }
         }
-        let pause = hub.choices.between(me.stream, 1000, 900_000);
-        hub.timer(pause, me.number, me.life, Timer::Nuisance);
+        hub.timer(pause.max(1000), me.number, me.life, Timer::Nuisance);
     }
 
     pub(crate) fn end(&mut self, conn: usize, hub: &mut Hub) {

@@ -80,6 +80,16 @@ impl Seat<'_> {
         self.hub.choices.choose(self.me.stream, bound)
     }
 
+    /// What it draws next is for this.
+    pub(crate) fn span(&mut self, label: &'static str) {
+        self.hub.choices.span(self.me.stream, label);
+    }
+
+    /// Whether the next step of a script is taken: see [`keep`](crate::choice::Choices::keep).
+    pub(crate) fn keeps_step(&mut self) -> bool {
+        self.hub.choices.keep(self.me.stream, "step")
+    }
+
     /// Wants to be in a namespace from now on, with this to say at the door: an object, or
     /// nothing. Gives its place.
     pub(crate) fn join(&mut self, namespace: &str, auth: &str) -> usize {

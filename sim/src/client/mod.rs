@@ -72,6 +72,7 @@ pub(crate) struct Me {
     /// Counts sessions: timers of earlier ones are void.
     pub(crate) life: u32,
     pub(crate) stream: Stream,
+    pub(crate) masks: Stream,
     attempts: u32,
 }
 
@@ -100,14 +101,19 @@ const BACK_OFF: u64 = 200_000;
 pub(crate) const HANDSHAKE_MAX: u64 = 20_000_000;
 
 impl Client {
-    /// A client that connects within its first second.
+    /// A client that connects within its first second, if it is in the world at all.
     pub(crate) fn new(number: usize, kind: Kind, mind: Box<dyn Mind>, hub: &mut Hub) -> Self {
         let stream = hub.choices.stream("client", number as u64);
-        let me = Me { number, kind, life: 0, stream, attempts: 0 };
+        let masks = hub.choices.stream("masks", number as u64);
+        let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
         let start = hub.choices.choose(stream, 1_000_000);
-        hub.timer(start, number, 0, Timer::Connect);
+        let is_willing = hub.choices.keep(hub.cast, "client");
+        if is_willing {
+            hub.timer(start, number, 0, Timer::Connect);
+        }
+        hub.is_gone[number] = !is_willing;
         let (spaces, hostile) = (Vec::new(), Hostile::default());
-        Self { me, session: None, spaces, mind, hostile, is_willing: true }
+        Self { me, session: None, spaces, mind, hostile, is_willing }
     }
 
     pub(crate) fn timer(&mut self, life: u32, timer: Timer, hub: &mut Hub) {
@@ -291,6 +297,7 @@ impl Client {
         hub.is_gone[self.me.number] |= !self.is_willing;
         if self.is_willing {
             let most = (BACK_OFF << self.me.attempts.min(10)).min(BACK_OFF_MAX);
+            hub.choices.span(self.me.stream, "back-off");
             let pause = hub.choices.between(self.me.stream, most / 2, most);
             hub.timer(pause, self.me.number, self.me.life, Timer::Connect);
         }

@@ -187,8 +187,9 @@ impl Session {
         if self.phase == Phase::Pausing {
             self.switch(me, hub);
         } else {
-            let pause = [0, hub.choices.choose(me.stream, 20_000)];
-            let pause = pause[usize::from(hub.choices.happens(me.stream, 1, 4))];
+            // Three in four ask at once.
+            hub.choices.span(me.stream, "poll");
+            let pause = hub.choices.choose(me.stream, 80_000).saturating_sub(60_000);
             hub.timer(pause, me.number, me.life, Timer::Poll);
         }
         Ok(())
@@ -281,6 +282,7 @@ impl Session {
                 // The official client stays with polling for good; this one tries again.
                 self.phase = Phase::Polling;
                 self.poll(me, hub);
+                hub.choices.span(me.stream, "knock");
                 let pause = hub.choices.between(me.stream, 100_000, 900_000);
                 hub.timer(pause, me.number, me.life, Timer::Knock);
                 Ok(())
@@ -430,7 +432,7 @@ fn is_taken(answer: &Answer, hub: &mut Hub) -> bool {
 }
 
 fn frame(packet: &Packet, me: &Me, hub: &mut Hub) -> Vec<u8> {
-    let mask = hub.choices.choose(me.stream, 1 << 32) as u32;
+    let mask = hub.choices.choose(me.masks, 1 << 32) as u32;
     match packet {
         Packet::Text(kind, data) => ws::frame(ws::TEXT, format!("{kind}{data}").as_bytes(), mask),
         Packet::Binary(data) => ws::frame(ws::BINARY, data, mask),

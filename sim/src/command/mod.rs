@@ -1,6 +1,8 @@
 //! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
 
+mod minimize;
 pub(crate) mod options;
+mod replay;
 pub(crate) mod report;
 
 use std::panic;
@@ -42,7 +44,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Exit {
-    match options.task {
+    match &options.task {
         Task::Help => {
             print!("{}", options::HELP);
             Exit::Held
@@ -51,6 +53,9 @@ fn run(options: &Options) -> Exit {
             report::properties();
             Exit::Held
         }
+        Task::Minimize(None) => minimize::minimize(options),
+        Task::Minimize(Some(path)) => minimize::minimize_file(path),
+        Task::Replay(path) => replay::replay(options, path),
         Task::Sweep => {
             let subject = Builtin(options.preset);
             let sum = options.sweep.run(&subject);

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Sweep;
@@ -20,6 +21,9 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
+  --replay FILE     run what a choice log says, and say where it no longer fits
+  --minimize        make the first failure, or that of --replay, as small as it can be, and
+                    write its choices
   --props           list what must hold
   --help            print this
 
@@ -32,6 +36,9 @@ have been, 3 two runs of one seed differ, 4 a bad command or file.
 pub(super) enum Task {
     Help,
     Properties,
+    /// What fails first, or a choice log.
+    Minimize(Option<PathBuf>),
+    Replay(PathBuf),
     Sweep,
 }
 
@@ -62,6 +69,19 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
             Long("twice") => options.sweep.is_twice = true,
             Long("trace") => options.is_traced = true,
+            Long("minimize") => {
+                options.task = match options.task {
+                    Task::Replay(path) => Task::Minimize(Some(path)),
+                    _ => Task::Minimize(None),
+                };
+            }
+            Long("replay") => {
+                let path = parser.value()?.into();
+                options.task = match options.task {
+                    Task::Minimize(_) => Task::Minimize(Some(path)),
+                    _ => Task::Replay(path),
+                };
+            }
             Long("props") => options.task = Task::Properties,
             Long("help") => options.task = Task::Help,
             other => return Err(other.unexpected()),

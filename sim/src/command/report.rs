@@ -8,7 +8,7 @@ use crate::choice::Choices;
 use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
 use crate::sweep::{Finding, Subject, Sum, Sweep, world};
-use crate::trace::Story;
+use crate::trace::{Story, Trace};
 
 /// Lines of a failing world's end.
 const TAIL_LINES: usize = 12;
@@ -114,7 +114,12 @@ fn named((seed, finding): &(u64, Finding)) -> String {
 
 fn trace(subject: &dyn Subject, seed: u64, lines: usize, out: &mut String) {
     let Ok(run) = world(subject, Choices::new(seed), true) else { return };
-    let all = run.trace.records();
+    end_of(&run.trace, lines, out);
+}
+
+/// The last lines of a trace; all in full for as many as there can be.
+pub(super) fn end_of(trace: &Trace, lines: usize, out: &mut String) {
+    let all = trace.records();
     let story = Story::new(all);
     let from = all.len().saturating_sub(lines);
     if from > 0 {

@@ -281,7 +281,9 @@ impl Mind for Scripted {
             TIMEOUT => self.settle(number, Err(AskError::TimedOut), seat),
             _ if seat.hub.is_quiet => {}
             AFTER => {
-                if let Some((home, once)) = self.onces.remove(&number) {
+                if let Some((home, once)) = self.onces.remove(&number)
+                    && seat.keeps_step()
+                {
                     self.play(&home, seat, once);
                 }
             }
@@ -289,7 +291,9 @@ impl Mind for Scripted {
                 let Some((home, period, many)) = self.manies.get(&number) else { return };
                 let (home, period, many) = (Rc::clone(home), *period, Rc::clone(many));
                 seat.wake_always(micros(period), (EVERY, number, 0));
-                self.play(&home, seat, |actor| many(actor));
+                if seat.keeps_step() {
+                    self.play(&home, seat, |actor| many(actor));
+                }
             }
         }
     }

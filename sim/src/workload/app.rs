@@ -5,7 +5,8 @@ use std::time::Duration;
 use parlor::{App, AskError, Bytes, Cx, Namespace, Payload, admit, refuse, reply};
 
 /// Where clients may go: freely, only with a word, and after a while.
-pub(crate) const SPACES: [&str; 3] = ["/", "/word", "/late"];
+pub(crate) const SPACES: [&str; 3] = ["/", WORDED, "/late"];
+pub(crate) const WORDED: &str = "/word";
 
 /// What opens `/word`.
 pub(crate) const WORD: &str = r#"{"word":"open"}"#;
@@ -24,11 +25,11 @@ impl Sent {
 pub(crate) fn workload() -> App<Sent> {
     let mut app = App::with_state(Sent::default());
     handlers(app.of("/"), "/");
-    let word = app.of("/word").authorize(|_cx, auth: Payload| {
+    let word = app.of(WORDED).authorize(|_cx, auth: Payload| {
         let is_right = auth.argument(0) == Some(WORD);
         if is_right { admit() } else { refuse("that is not the word").with(401) }
     });
-    handlers(word, "/word");
+    handlers(word, WORDED);
     let late = app.of("/late").authorize(|cx, ()| {
         let number = cx.state.next();
         cx.emit("early", number);

@@ -2,7 +2,7 @@
 
 use parlor::Overflow;
 
-use super::app::{SPACES, WORD};
+use super::app::{SPACES, WORD, WORDED};
 use crate::client::Leave;
 use crate::client::json;
 use crate::client::mind::{Mind, News, Seat, Wake};
@@ -26,6 +26,7 @@ pub(crate) struct Visitor {
 /// Its stay in one namespace.
 #[derive(Default)]
 struct Visit {
+    name: &'static str,
     knows_word: bool,
     questions: Questions,
     /// Counts what it says in all its life.
@@ -34,8 +35,13 @@ struct Visit {
 
 impl Mind for Visitor {
     fn born(&mut self, seat: &mut Seat<'_>) {
-        self.visits = SPACES.iter().map(|_| Visit::default()).collect();
-        (0..SPACES.len()).for_each(|place| self.join(place, seat));
+        for name in SPACES {
+            if seat.hub.choices.keep(seat.me.stream, name) {
+                let visit = Visit { name, ..Visit::default() };
+                self.visits.push(visit);
+            }
+        }
+        (0..self.visits.len()).for_each(|place| self.join(place, seat));
     }
 
     fn told(&mut self, news: &News<'_>, seat: &mut Seat<'_>) {
@@ -44,18 +50,19 @@ impl Mind for Visitor {
                 let think = seat.hub.profile.think;
                 seat.wake(think, (THINK, 0, 0));
             }
-            News::Lost => (0..SPACES.len()).for_each(|place| {
+            News::Lost => (0..self.visits.len()).for_each(|place| {
                 self.visits[place].questions = default();
                 self.join(place, seat);
             }),
             News::Admitted { place } => {
-                if place == 1 && !self.visits[place].knows_word {
-                    let verdicts = &mut seat.hub.verdicts;
-                    seat.hub.sockets.refused(SPACES[place], 1, verdicts);
+                let visit = &self.visits[place];
+                if visit.name == WORDED && !visit.knows_word {
+                    seat.hub.sockets.refused(visit.name, 1, &mut seat.hub.verdicts);
                 }
             }
             News::Refused { place, .. } => {
-                seat.hub.sockets.refused(SPACES[place], 0, &mut seat.hub.verdicts);
+                let name = self.visits[place].name;
+                seat.hub.sockets.refused(name, 0, &mut seat.hub.verdicts);
             }
             News::Expelled { place } => self.come_back(place, seat),
             News::Event { place, name: "question", args, id: Some(id), .. } => {
@@ -83,8 +90,7 @@ impl Mind for Visitor {
         if hub.profile.config.overflow == Overflow::DropMessage {
             return None;
         }
-        self.visits.iter().zip(SPACES).find_map(|(visit, name)| {
-            let questions = &visit.questions;
+        self.visits.iter().find_map(|Visit { name, questions, .. }| {
             let is_open = !questions.is_empty();
             is_open.then(|| format!("in {name} answers never came: {questions:?}"))
         })
@@ -97,18 +103,21 @@ fn default<T: Default>() -> T {
 
 impl Visitor {
     fn join(&mut self, place: usize, seat: &mut Seat<'_>) {
-        let knows_word = seat.hub.choices.happens(seat.me.stream, 5, 6);
-        self.visits[place].knows_word = knows_word;
-        let auth = match place {
-            1 if knows_word => WORD,
-            1 => r#"{"word":"shut"}"#,
+        seat.span("join");
+        let knows_word = !seat.hub.choices.happens(seat.me.stream, 1, 6);
+        let visit = &mut self.visits[place];
+        visit.knows_word = knows_word;
+        let auth = match visit.name {
+            WORDED if knows_word => WORD,
+            WORDED => r#"{"word":"shut"}"#,
             _ => "",
         };
-        seat.join(SPACES[place], auth);
+        seat.join(visit.name, auth);
     }
 
     fn come_back(&mut self, place: usize, seat: &mut Seat<'_>) {
         self.visits[place].questions = default();
+        seat.span("return");
         let pause = seat.choose(800_000);
         seat.wake(pause, (JOIN, place as u64, 0));
     }
@@ -118,18 +127,23 @@ impl Visitor {
         if seat.hub.is_quiet {
             return;
         }
+        seat.span("think");
         let think = seat.hub.profile.think;
-        let pause = seat.choose(2 * think) + 1;
-        seat.wake(pause, (THINK, 0, 0));
+        let pause = seat.choose(2 * think + 1);
+        if pause > 0 {
+            seat.wake(pause, (THINK, 0, 0));
+        }
         // Ending a session on purpose is a fault as others are.
         let is_restless = !seat.hub.is_healed && seat.hub.profile.fault_every.is_some();
         match seat.choose(400) {
-            0 if is_restless => *seat.leave = Some(Leave::Farewell),
-            1 if is_restless => *seat.leave = Some(Leave::Reset),
+            0 => {}
+            1 if is_restless => *seat.leave = Some(Leave::Farewell),
+            2 if is_restless => *seat.leave = Some(Leave::Reset),
             _ if seat.is_full => {}
             _ => {
-                let place = seat.choose(SPACES.len() as u64) as usize;
-                self.act(place, seat);
+                let name = SPACES[seat.choose(SPACES.len() as u64) as usize];
+                let place = self.visits.iter().position(|visit| visit.name == name);
+                place.into_iter().for_each(|place| self.act(place, seat));
             }
         }
     }
@@ -140,7 +154,7 @@ impl Visitor {
         }
         let op = seat.choose(100);
         let size = seat.choose(12);
-        let bound = seat.hub.profile.text_bytes_max >> size.min(8);
+        let bound = (seat.hub.profile.text_bytes_max >> size.min(8)).max(1);
         let size = seat.choose(bound) as usize;
         let room = ["a", "b", "c"][seat.choose(3) as usize];
         let ms = 1 + seat.choose(3000);
@@ -189,13 +203,14 @@ impl Visitor {
     }
 
     fn asked(&mut self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
+        seat.span("question");
         match seat.choose(8) {
-            0 => {}
-            1 | 2 => {
+            7 => {}
+            5 | 6 => {
                 let pause = seat.choose(4_000_000);
                 seat.wake(pause, (ANSWER, (place as u64) << 32 | id, number));
             }
-            3 => (0..2).for_each(|_| self.answer(place, id, number, seat)),
+            4 => (0..2).for_each(|_| self.answer(place, id, number, seat)),
             _ => self.answer(place, id, number, seat),
         }
     }

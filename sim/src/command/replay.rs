@@ -1,0 +1,98 @@
+//! `--replay`: a run again, by the choices that were written down.
+
+use std::fs;
+use std::path::Path;
+
+use super::options::Options;
+use super::{Builtin, Exit, report};
+use crate::choice::{ChoiceLog, Choices};
+use crate::oracle::Property;
+use crate::profile::Preset;
+use crate::sweep::{Subject, world};
+
+/// What a log says of the program that ran.
+pub(super) const APP: &str = "workload";
+
+/// Lines of the story's end.
+const STORY_LINES: usize = 24;
+
+/// The whole command.
+pub(super) fn replay(options: &Options, path: &Path) -> Exit {
+    let (subject, log) = match read(path) {
+        Ok(read) => read,
+        Err(why) => {
+            eprintln!("parlor-sim: {}: {why}", path.display());
+            return Exit::Bad;
+        }
+    };
+    let profile = subject.name();
+    let run = match world(&subject, Choices::replayed(log), true) {
+        Ok(run) => run,
+        Err(text) => {
+            println!("FAIL  {}  profile {profile}", Property::M3);
+            println!("      it panicked: {text}");
+            return Exit::Failed;
+        }
+    };
+    let drift = run.choices.drift();
+    let Some(failure) = run.verdicts.failure() else {
+        // What passes because it is another run has shown nothing.
+        let Some(drift) = drift else {
+            println!("ok    it holds: {} events, as they were chosen", run.trace.events());
+            return Exit::Held;
+        };
+        eprintln!("parlor-sim: {}: {drift}", path.display());
+        return Exit::Bad;
+    };
+    println!("FAIL  {}  profile {profile}", failure.property);
+    println!("      {}", failure.property.sentence());
+    let at = failure.at;
+    println!("      {}.{:06} s: {}\n", at / 1_000_000, at % 1_000_000, failure.what);
+    let mut story = String::new();
+    let lines = if options.is_traced { usize::MAX } else { STORY_LINES };
+    report::end_of(&run.trace, lines, &mut story);
+    print!("{story}");
+    if let Some(drift) = drift {
+        println!("\n      but     {drift}");
+    }
+    Exit::Failed
+}
+
+/// A choice log, and what it is of.
+pub(super) fn read(path: &Path) -> Result<(Builtin, ChoiceLog), String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let log = ChoiceLog::parse(&text)?;
+    match log.world("app") {
+        Some(APP) => {}
+        Some(app) => return Err(format!("it is of {app:?}, which only its own test can run")),
+        None => return Err("line 1 names no app".into()),
+    }
+    let name = log.world("profile").ok_or("line 1 names no profile")?;
+    let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
+    let preset = preset.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
+    Ok((Builtin(preset), log))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_run_is_told_in_a_line() {
+        let path = std::env::temp_dir().join(format!("parlor-choices-{}", std::process::id()));
+        let why = |text: &str| {
+            fs::write(&path, text).expect("the directory is there to be written to");
+            read(&path).map(|_| ()).unwrap_err()
+        };
+        assert_eq!(why("nothing"), "line 1 is not the head of a choice log");
+        assert_eq!(why("parlor-choices 2 seed 1"), "line 1 names no app");
+        let other = "parlor-choices 2 app chat profile mobile seed 1";
+        assert_eq!(why(other), "it is of \"chat\", which only its own test can run");
+        let other = "parlor-choices 2 app workload profile x seed 1";
+        assert_eq!(why(other), "line 1: there is no profile \"x\"");
+        let other = "parlor-choices 2 app workload profile calm seed 1\na#0: 3/2";
+        assert_eq!(why(other), "line 2 has no choices");
+        fs::remove_file(&path).expect("it was written");
+        assert!(read(&path).is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! The ways in which a failure is made smaller, from what takes most away to what only tidies.
+
+use std::collections::BTreeSet;
+
+use super::edit::{self, At, FAULTS, Order, SETTING};
+use super::{Search, Stop};
+use crate::choice::{ChoiceLog, Choices, Draw, mix};
+
+/// Fresh worlds that are tried first, of one client and of two.
+const FRESH_OF_ONE: u64 = 24;
+const FRESH_OF_TWO: u64 = 24;
+/// More clients than any world has that is tried fresh.
+const CLIENTS_MAX: u64 = 8;
+
+impl Search<'_> {
+    /// All passes, again and again until none finds anything.
+    pub(super) fn run(&mut self) -> Stop {
+        match self.passes() {
+            Ok(()) => Stop::Smallest,
+            Err(stop) => stop,
+        }
+    }
+
+    fn passes(&mut self) -> Result<(), Stop> {
+        self.fresh()?;
+        loop {
+            let before = self.cost;
+            self.groups()?;
+            self.settings()?;
+            self.streams()?;
+            self.steps(|stream| edit::group(stream) != FAULTS)?;
+            self.steps(|stream| edit::group(stream) == FAULTS)?;
+            self.splices()?;
+            self.reactions()?;
+            self.heads()?;
+            self.pauses()?;
+            self.values()?;
+            if self.cost == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out.
+    fn fresh(&mut self) -> Result<(), Stop> {
+        let log = self.best.log.clone();
+        let clients = edit::size(&log).clients as u64;
+        if clients < 2 {
+            return Ok(());
+        }
+        for turn in 0..FRESH_OF_ONE + FRESH_OF_TWO {
+            let seed = mix(log.seed(), turn, 1);
+            let first = turn % clients;
+            let second = if turn < FRESH_OF_ONE { first } else { mix(seed, turn, 2) % clients };
+            let mut fresh = log.fresh(seed);
+            let kept = |client| u64::from(client == first || client == second);
+            let cast = (0..CLIENTS_MAX.max(clients)).map(|client| ("client", kept(client)));
+            fresh.say("cast#0", cast);
+            self.attempt(Choices::continued(fresh))?;
+        }
+        Ok(())
+    }
+
+    /// All streams of one purpose at once: no faults, no jitter, no order that is drawn.
+    fn groups(&mut self) -> Result<(), Stop> {
+        let live = |log: &ChoiceLog| -> BTreeSet<String> {
+            let draws = edit::draws(log, |stream, _| !edit::is_setting(stream));
+            draws.iter().map(|(at, _)| edit::group(&at.stream).to_string()).collect()
+        };
+        let mut groups: Vec<_> = live(&self.best.log).into_iter().collect();
+        // Faults before what clients do.
+        groups.sort_by_key(|group| (group != FAULTS, group == "client"));
+        for group in groups {
+            let mut log = self.best.log.clone();
+            let names: Vec<_> = log.names().filter(|name| edit::group(name) == group).collect();
+            let names: Vec<_> = names.into_iter().map(str::to_string).collect();
+            names.iter().for_each(|name| log.remove(name));
+            self.attempt_log(log)?;
+        }
+        Ok(())
+    }
+
+    /// What is in the world, one after the other, then how it is.
+    fn settings(&mut self) -> Result<(), Stop> {
+        // Clients last: the fewer things there are, the fewer of them are needed.
+        for is_client in [false, true] {
+            self.reduce(
+                |log| {
+                    edit::spans(log, |_, label, draws| {
+                        let is_kept = matches!(draws, [Draw { bound: 2, value: 1 }]);
+                        is_kept && !label.is_empty() && (label == "client") == is_client
+                    })
+                },
+                edit::zero,
+            )?;
+        }
+        self.reduce(
+            |log| edit::draws(log, |stream, _| SETTING.contains(&edit::group(stream))),
+            |log, (at, place)| edit::change(log, at, |draws| draws[*place].value = 0),
+        )
+    }
+
+    fn streams(&mut self) -> Result<(), Stop> {
+        let names = |log: &ChoiceLog| -> Vec<String> {
+            let draws = edit::draws(log, |stream, _| !edit::is_setting(stream));
+            let names: BTreeSet<_> = draws.into_iter().map(|(at, _)| at.stream).collect();
+            names.into_iter().collect()
+        };
+        self.reduce(names, |log, name| log.remove(name))
+    }
+
+    /// What is done: first without moving the rest, then moving it.
+    fn steps(&mut self, takes: impl Fn(&str) -> bool) -> Result<(), Stop> {
+        let live = |log: &ChoiceLog| {
+            edit::spans(log, |stream, label, draws| {
+                let is_step = !label.is_empty() && !edit::is_setting(stream);
+                is_step && takes(stream) && edit::is_live(draws)
+            })
+        };
+        self.reduce(live, edit::blank)?;
+        self.one_by_one(live, edit::delete)
+    }
+
+    /// What one client does is done by another, in front of what that does, behind it, or in turns.
+    fn splices(&mut self) -> Result<(), Stop> {
+        let clients = edit::clients(&self.best.log);
+        for &from in clients.iter().rev() {
+            for &to in clients.iter().filter(|&&to| to != from) {
+                for order in [Order::Before, Order::Behind, Order::InTurns] {
+                    let mut log = self.best.log.clone();
+                    if edit::splice(&mut log, from, to, order) && self.attempt_log(log)? {
+                        return self.splices();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Spans that are but a pause, or stand for an answer: of one label, then one by one.
+    fn reactions(&mut self) -> Result<(), Stop> {
+        self.reduce(
+            |log| {
+                edit::spans(log, |stream, label, draws| {
+                    let is_some = draws.iter().any(|draw| draw.value > 0);
+                    is_some && !label.is_empty() && !edit::is_setting(stream)
+                })
+            },
+            edit::zero,
+        )
+    }
+
+    /// Draws that are of no span: jitter, segments, the order at one instant.
+    fn heads(&mut self) -> Result<(), Stop> {
+        self.reduce(
+            |log| {
+                let is_head =
+                    |stream: &str, label: &str| label.is_empty() && !edit::is_setting(stream);
+                edit::draws(log, is_head)
+            },
+            |log, (at, place)| edit::change(log, at, |draws| draws[*place].value = 0),
+        )
+    }
+
+    /// Spans in which nothing is done are made one.
+    fn pauses(&mut self) -> Result<(), Stop> {
+        let idle = |log: &ChoiceLog| {
+            edit::spans(log, |stream, label, draws| {
+                !label.is_empty()
+                    && !edit::is_setting(stream)
+                    && !edit::is_live(draws)
+                    && draws.len() > 1
+            })
+        };
+        self.one_by_one(idle, edit::merge)?;
+        self.one_by_one(idle, edit::delete)
+    }
+
+    /// Each draw: nothing, else less, else rounder.
+    fn values(&mut self) -> Result<(), Stop> {
+        let mut place = 0;
+        loop {
+            let all = edit::draws(&self.best.log, |_, _| true);
+            let Some((at, draw)) = all.get(place).cloned() else { return Ok(()) };
+            let mut tried = BTreeSet::new();
+            // Each success may have changed what the draw is, so it is looked up again.
+            while let Some(value) = self.simpler(&at, draw, &tried) {
+                tried.insert(value);
+                let mut log = self.best.log.clone();
+                edit::change(&mut log, &at, |draws| draws[draw].value = value);
+                self.attempt_log(log)?;
+            }
+            let is_left = edit::draws(&self.best.log, |_, _| true).get(place) == Some(&(at, draw));
+            place += usize::from(is_left);
+        }
+    }
+
+    /// The next value to try for a draw.
+    fn simpler(&self, at: &At, draw: usize, tried: &BTreeSet<u64>) -> Option<u64> {
+        let stream = self.best.log.stream(&at.stream)?;
+        let now = *stream.labels.get(at.label)?.spans.get(at.span)?.get(draw)?;
+        let value = now.value;
+        let mut candidates = vec![0, 1];
+        let powers = || (0..20).map(|power| 10_u64.pow(power)).take_while(|&power| power <= value);
+        candidates.extend(powers());
+        if let Some(power) = powers().last() {
+            candidates.extend((1..=value / power + 1).map(|digit| digit * power));
+            let tenth = (power / 10).max(1);
+            candidates.extend([value / tenth * tenth, (value / tenth + 1) * tenth]);
+        }
+        candidates.extend([value / 2, value.saturating_sub(1)]);
+        let is_less = |&value: &u64| {
+            let draw = Draw { value, ..now };
+            value < now.bound && edit::draw_cost(draw) < edit::draw_cost(now)
+        };
+        candidates.into_iter().filter(is_less).find(|value| !tried.contains(value))
+    }
+
+    /// Applies an edit to as many as can be at once: all, then halves, quarters and so on, from
+    /// the end. What was changed must not be listed again.
+    fn reduce<T: Clone>(
+        &mut self,
+        list: impl Fn(&ChoiceLog) -> Vec<T>,
+        edit: impl Fn(&mut ChoiceLog, &T),
+    ) -> Result<(), Stop> {
+        let mut size = list(&self.best.log).len();
+        while size > 0 {
+            let mut end = usize::MAX;
+            loop {
+                let all = list(&self.best.log);
+                end = end.min(all.len());
+                if end == 0 {
+                    break;
+                }
+                let start = end.saturating_sub(size);
+                let mut log = self.best.log.clone();
+                // From the end, so that what is taken out does not move the rest.
+                all[start..end].iter().rev().for_each(|at| edit(&mut log, at));
+                self.attempt_log(log)?;
+                end = start;
+            }
+            size /= 2;
+        }
+        Ok(())
+    }
+
+    fn one_by_one(
+        &mut self,
+        list: impl Fn(&ChoiceLog) -> Vec<At>,
+        edit: impl Fn(&mut ChoiceLog, &At),
+    ) -> Result<(), Stop> {
+        let mut end = usize::MAX;
+        loop {
+            let all = list(&self.best.log);
+            end = end.min(all.len());
+            let Some(last) = end.checked_sub(1) else { return Ok(()) };
+            let mut log = self.best.log.clone();
+            edit(&mut log, &all[last]);
+            self.attempt_log(log)?;
+            end = last;
+        }
+    }
+}
