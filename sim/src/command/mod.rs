@@ -7,6 +7,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use crate::choice::Choices;
+use crate::mutants;
 use crate::profile::Preset;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{self, Run};
@@ -42,11 +43,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Exit {
-    match options.task {
+    match &options.task {
         Task::Help => {
             print!("{}", options::HELP);
             Exit::Held
         }
+        Task::Mutants(request) => mutants::run(request),
         Task::Properties => {
             report::properties();
             Exit::Held

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::Sweep;
+use crate::mutants;
 use crate::profile::Preset;
 
 pub(super) const HELP: &str = "\
@@ -20,6 +21,9 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
+  --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
+                    break the core in each of these ways, and see in how many seeds it is found
+                    (default: all, within 2000); with --check only whether each compiles
   --props           list what must hold
   --help            print this
 
@@ -31,6 +35,7 @@ have been, 3 two runs of one seed differ, 4 a bad command or file.
 #[derive(Clone, Debug)]
 pub(super) enum Task {
     Help,
+    Mutants(mutants::Request),
     Properties,
     Sweep,
 }
@@ -62,6 +67,10 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
             Long("twice") => options.sweep.is_twice = true,
             Long("trace") => options.is_traced = true,
+            Long("mutants") => {
+                let jobs = options.sweep.jobs;
+                options.task = Task::Mutants(mutants::parse(&mut parser, jobs)?);
+            }
             Long("props") => options.task = Task::Properties,
             Long("help") => options.task = Task::Help,
             other => return Err(other.unexpected()),
