@@ -2,6 +2,7 @@
 //! own, which may panic, hang or die, and tells on lines how far it is.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -11,12 +12,13 @@ use std::time::Duration;
 use crate::command::{Builtin, Exit};
 use crate::oracle::Property;
 use crate::profile::Preset;
-use crate::sweep::{Finding, Sum, Sweep};
+use crate::sweep::{Finding, Sweep};
 
 /// A process that has told nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Seeds of one thread between two lines.
-const STRIDE: u64 = 4;
+/// Seeds of one thread between two lines. The first of them runs twice, which finds what depends on
+/// addresses and costs an eighth.
+const STRIDE: u64 = 8;
 /// What the built simulator is asked to do, and the words of its lines.
 pub(super) const THIS: &str = "this";
 const HELD: &str = "held";
@@ -48,9 +50,10 @@ pub(super) enum How {
 pub(super) fn this(budget: u64, jobs: u64) -> Exit {
     let mut seed = 0;
     while seed < budget {
-        let end = budget.min(seed + STRIDE * jobs);
-        let sum = sweep(seed..end, jobs);
-        if let Some((seed, finding)) = sum.findings.first() {
+        let (middle, end) = (budget.min(seed + jobs), budget.min(seed + STRIDE * jobs));
+        let twice = first_of(seed..middle, jobs, true);
+        let found = twice.or_else(|| first_of(middle..end, jobs, false));
+        if let Some((seed, finding)) = found {
             let (by, how) = match finding {
                 Finding::Failed(failure) => (failure.property.to_string(), "seen"),
                 Finding::Panicked(_) => (Property::M3.to_string(), "panicked"),
@@ -69,12 +72,12 @@ pub(super) fn this(budget: u64, jobs: u64) -> Exit {
 
 /// Whether the core without an edit holds in this world, where a mutant did not.
 pub(super) fn is_clean(seed: u64) -> bool {
-    sweep(seed..seed + 1, 1).findings.is_empty()
+    first_of(seed..seed + 1, 1, true).is_none()
 }
 
-fn sweep(seeds: std::ops::Range<u64>, jobs: u64) -> Sum {
-    let sweep = Sweep { seeds, time_max: None, jobs, is_twice: true, is_first_enough: true };
-    sweep.run(&Builtin(Preset::Swarm))
+fn first_of(seeds: Range<u64>, jobs: u64, is_twice: bool) -> Option<(u64, Finding)> {
+    let sweep = Sweep { seeds, time_max: None, jobs, is_twice, is_first_enough: true };
+    sweep.run(&Builtin(Preset::Swarm)).findings.into_iter().next()
 }
 
 /// Sweeps with a built simulator; `told` hears how many seeds have held.
