@@ -6,6 +6,8 @@ mod client;
 #[doc(hidden)]
 pub mod command;
 mod hub;
+#[doc(hidden)]
+pub mod mutants;
 pub mod net;
 mod oracle;
 mod outside;
