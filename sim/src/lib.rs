@@ -14,6 +14,7 @@ mod server;
 mod sweep;
 mod trace;
 mod user;
+pub mod viewer;
 mod watch;
 mod workload;
 mod world;
