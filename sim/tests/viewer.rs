@@ -20,7 +20,7 @@ fn it_opens_at_the_violation() {
     assert_eq!(shown.is("records"), "148");
     assert_eq!(shown.is("lanes"), "app node c1/1:websocket c2/1:websocket");
     assert_eq!(shown.is("faults"), "c2/1:window closed");
-    assert_eq!(shown.is("drops"), "134:c2/chat:refused");
+    assert_eq!(shown.is("drops"), "134:s2-Zt8RrVvB1nq_PoUiJd:refused");
     assert_eq!(shown.is("asks"), "say#0 c1 answered");
     assert!(shown.is("drawn").starts_with("31 records, 12 arrows"), "{}", shown.is("drawn"));
 }
@@ -39,7 +39,7 @@ fn a_dropped_volatile_says_which_condition_failed_and_since_when() {
     let Some(shown) = Shown::open("dropped", STORY, "#n=134.0") else { return };
     assert_eq!(shown.is("selected"), "134");
     let card = shown.text("conditions");
-    let told = "volatile to c2/chat dropped session open yes nothing sent this turn yes \
+    let told = "volatile to c2 dropped session open yes nothing sent this turn yes \
                 not refused since 1.300, took 0 of 36 \u{b7} n 116 NO \
                 fits the cork 36 bytes unsent not asked within the bound not asked";
     assert_eq!(card, told);
@@ -62,10 +62,21 @@ fn a_connection_that_upgrades_is_a_candidate_until_it_has_said_so() {
     let Some(shown) = Shown::open("candidate", &STORY.replace(was, &now), "") else { return };
     // The session's shadow, which names its connection, says otherwise later.
     assert_eq!(shown.is("lanes"), "app node c1/1:websocket c2/1:websocket");
-    let bare: Vec<_> = STORY.lines().filter(|line| !line.contains(r#""k":"shadow""#)).collect();
-    let bare = bare.join("\n").replace(was, &now);
+    let bare = without_shadow().replace(was, &now);
     let Some(shown) = Shown::open("bare", &bare, "") else { return };
     assert_eq!(shown.is("lanes"), "app node c1/1:candidate c2/1:candidate");
+}
+
+#[test]
+fn without_a_shadow_the_inputs_say_since_when() {
+    let Some(shown) = Shown::open("inputs", &without_shadow(), "#n=134.0") else { return };
+    let told = "not refused since 1.300, took 0 bytes \u{b7} n 116 NO fits the cork not asked";
+    assert!(shown.text("conditions").contains(told), "{}", shown.text("conditions"));
+}
+
+fn without_shadow() -> String {
+    let is_shadow = |line: &&str| line.contains(r#""k":"shadow""#);
+    STORY.split_inclusive('\n').filter(|line| !is_shadow(line)).collect()
 }
 
 #[test]
