@@ -17,6 +17,7 @@ mod shrink;
 mod sweep;
 pub mod trace;
 mod user;
+pub mod viewer;
 mod watch;
 mod workload;
 mod world;
