@@ -267,6 +267,7 @@ impl<S: Send + 'static> Server<S> {
             }
             Read::Bytes(bytes) => {
                 end.bytes_in += bytes as u64;
+                let bytes_in = end.bytes_in;
                 if link.up.is_readable() {
                     end.is_ready = true;
                     self.ready.push(id);
@@ -274,6 +275,9 @@ impl<S: Send + 'static> Server<S> {
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
                 hub.trace.line(hub.now, || format!("  {id}  <read {}", Shown(buffer)));
+                while let Some(unit) = hub.conns[id].notes.heard(bytes_in) {
+                    hub.trace.line(hub.now, || format!("  {id}  <heard {unit:?}"));
+                }
                 self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
             }
         }
