@@ -59,6 +59,8 @@ pub(crate) struct Profile {
     /// From one fault to the next, on average; `None` for no faults at all.
     pub(crate) fault_every: Option<u64>,
     pub(crate) faults: Faults,
+    /// Clients connect for the first time within so long, 1 for at once.
+    pub(crate) born_within: u64,
     /// How long work from outside is on its way.
     pub(crate) outside: (u64, u64),
     /// Between two things that a client does, on average.
@@ -198,6 +200,7 @@ impl Profile {
                 profile.links.latency = (500, 500);
                 profile.pass_delay = 0;
                 profile.is_tied = false;
+                profile.born_within = 1;
                 return profile;
             }
             Network::Calm => return profile,
@@ -270,6 +273,7 @@ impl Profile {
             },
             fault_every: Some(4 * SECOND),
             faults: Faults::ALL,
+            born_within: SECOND,
             outside: (MS, SECOND),
             think: 1100 * MS,
             text_bytes_max: 2000,

@@ -92,6 +92,11 @@ impl<S: Send + 'static> World<S> {
         self.server.run(work, &mut self.hub)
     }
 
+    /// What a client wants and does not have.
+    pub(crate) fn wants(&self, client: usize) -> Option<String> {
+        self.clients[client].wants()
+    }
+
     pub(crate) fn state(&self) -> &S {
         self.server.state()
     }

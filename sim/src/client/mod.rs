@@ -107,7 +107,7 @@ impl Client {
         let stream = hub.choices.stream("client", number as u64);
         let masks = hub.choices.stream("masks", number as u64);
         let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
-        let start = hub.choices.choose(stream, 1_000_000);
+        let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
             hub.timer(start, number, 0, Timer::Connect);
