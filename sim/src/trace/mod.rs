@@ -8,7 +8,9 @@ mod emit;
 mod jsonl;
 mod read;
 mod record;
+mod replay;
 mod text;
+mod transcript;
 mod unit;
 mod value;
 
@@ -18,7 +20,10 @@ pub use read::{BadTrace, Reading, read};
 pub use record::{
     App, Command, Dir, Entity, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
 };
+pub use replay::{Done, Ended, Given, InputLog};
+pub(crate) use replay::{UNIX_MS, secret};
 pub use text::{Line, Story};
+pub use transcript::{Transcript, shown};
 pub use value::Value;
 
 use emit::Recorder;
@@ -34,6 +39,8 @@ pub struct Trace {
     checkpoints: Vec<u64>,
     /// `None` unless records were asked for, which costs many times as much.
     recorder: Option<Box<Recorder>>,
+    /// The server's options and its limits, of a run that is recorded.
+    options: Option<Box<(Value, Value)>>,
 }
 
 impl Trace {
@@ -74,6 +81,18 @@ impl Trace {
     /// What happened; empty unless it was asked for.
     pub fn records(&self) -> &[Record] {
         self.recorder.as_deref().map_or(&[], Recorder::records)
+    }
+
+    /// The server's options and its limits; `None` unless records were asked for.
+    pub fn options(&self) -> Option<(&Value, &Value)> {
+        self.options.as_deref().map(|(config, limits)| (config, limits))
+    }
+
+    /// What the server runs with.
+    pub(crate) fn runs_with(&mut self, config: &parlor::Config) {
+        if self.is_recorded() {
+            self.options = Some(Box::new(config::told(config)));
+        }
     }
 
     /// Whether what happens is recorded.
