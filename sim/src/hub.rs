@@ -154,6 +154,7 @@ impl Hub {
         self.trace.resumed(seq);
         self.now = at;
         self.verdicts.now = at;
+        self.choices.time(at);
         Some(event)
     }
 

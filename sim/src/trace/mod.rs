@@ -22,9 +22,13 @@ pub use record::{
 };
 pub use replay::{Done, Ended, Given, InputLog};
 pub(crate) use replay::{UNIX_MS, secret};
+pub(crate) use text::cut_to;
 pub use text::{Line, Story};
 pub use transcript::{Transcript, shown};
 pub use value::Value;
+
+use std::cell::RefCell;
+use std::thread;
 
 use emit::Recorder;
 
@@ -46,7 +50,9 @@ pub struct Trace {
 impl Trace {
     /// A trace, with its records if they are asked for.
     pub(crate) fn new(is_recorded: bool) -> Self {
-        Self { recorder: is_recorded.then(Box::default), ..Self::default() }
+        let mut trace = Self::default();
+        trace.recorder = is_recorded.then(Box::default);
+        trace
     }
 
     /// Something happened.
@@ -95,6 +101,11 @@ impl Trace {
         }
     }
 
+    /// The trace of the last run of this thread that panicked, if it was recorded.
+    pub(crate) fn of_the_panic() -> Self {
+        PANICKED.with_borrow_mut(Option::take).unwrap_or_default()
+    }
+
     /// Whether what happens is recorded.
     pub(crate) fn is_recorded(&self) -> bool {
         self.recorder.is_some()
@@ -108,6 +119,20 @@ impl Trace {
         let same = self.checkpoints.iter().zip(&other.checkpoints).take_while(|(a, b)| a == b);
         let after = same.count() as u64 * CHECKPOINT;
         Some((after, (after + CHECKPOINT).min(self.events.max(other.events))))
+    }
+}
+
+thread_local! {
+    static PANICKED: RefCell<Option<Trace>> = const { RefCell::new(None) };
+}
+
+/// What happened before a panic is what explains it.
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if self.is_recorded() && thread::panicking() {
+            let trace = std::mem::take(self);
+            PANICKED.with_borrow_mut(|panicked| *panicked = Some(trace));
+        }
     }
 }
 
