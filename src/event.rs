@@ -258,4 +258,9 @@ impl AckToken {
     pub fn socket(&self) -> SocketId {
         self.socket
     }
+
+    /// The number under which the client waits for the answer.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 
 use crate::choice::{Choices, Stream};
 use crate::client::Timer;
+use crate::client::unit::{Notes, Unit};
 use crate::net::{Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
@@ -47,6 +48,8 @@ pub(crate) struct Conn {
     pub(crate) down: Pipe,
     /// What the client wrote and its kernel has no room for.
     unsent: Vec<u8>,
+    /// What it meant.
+    pub(crate) notes: Notes,
     /// The client is done writing, as soon as nothing is unsent.
     is_ending: bool,
     /// The client has closed it: whatever comes is answered by a reset.
@@ -80,6 +83,8 @@ pub(crate) struct Hub {
     pub(crate) is_quiet: bool,
     /// Which clients have gone for good.
     pub(crate) is_gone: Vec<bool>,
+    /// The number of the next session that a client tries to open.
+    session_next: u64,
     /// How many connections each client has made.
     connections: Vec<u64>,
     /// For the order of what happens at one instant, of each client and of the rest.
@@ -110,6 +115,7 @@ impl Hub {
             is_quiet: false,
             is_gone,
             connections: Vec::new(),
+            session_next: 0,
             ties,
             ties_of_rest,
             cast,
@@ -179,6 +185,7 @@ impl Hub {
             up: Pipe::new(shape, up, opened_at),
             down: Pipe::new(shape, down, opened_at),
             unsent: Vec::new(),
+            notes: Notes::default(),
             is_ending: false,
             is_left: false,
             is_deaf: false,
@@ -193,11 +200,24 @@ impl Hub {
         id
     }
 
-    /// A client writes; what does not fit waits.
-    pub(crate) fn write(&mut self, id: usize, bytes: &[u8]) {
+    /// A client writes; what does not fit waits. Within the bytes these units end.
+    pub(crate) fn write(
+        &mut self,
+        id: usize,
+        bytes: &[u8],
+        units: impl IntoIterator<Item = (usize, Unit)>,
+    ) {
+        let conn = &mut self.conns[id];
+        conn.notes.written(bytes.len(), units);
+        conn.unsent.extend(bytes);
         self.trace.says(self.now, id, bytes);
-        self.conns[id].unsent.extend(bytes);
         self.client_pumps(id);
+    }
+
+    /// A number for a session that a client is about to open.
+    pub(crate) fn session(&mut self) -> u64 {
+        self.session_next += 1;
+        self.session_next
     }
 
     /// A client is done: its end follows what it wrote, and it reads no more.

@@ -7,6 +7,8 @@ mod client;
 pub mod command;
 mod explain;
 mod hub;
+#[doc(hidden)]
+pub mod mutants;
 pub mod net;
 mod oracle;
 mod outside;
@@ -16,6 +18,7 @@ mod shrink;
 mod sweep;
 pub mod trace;
 mod user;
+pub mod viewer;
 mod watch;
 mod workload;
 mod world;

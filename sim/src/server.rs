@@ -277,12 +277,18 @@ impl<S: Send + 'static> Server<S> {
             }
             Read::Bytes(bytes) => {
                 end.bytes_in += bytes as u64;
+                let bytes_in = end.bytes_in;
                 if link.up.is_readable() {
                     end.is_ready = true;
                     self.ready.push(id);
                 }
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
+                let mut units = 0;
+                while hub.conns[id].notes.heard(bytes_in).is_some() {
+                    units += 1;
+                }
+                hub.trace.event(hub.now, 13, units, &[]);
                 self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
             }
         }

@@ -93,7 +93,7 @@ impl<S> Core<S> {
     }
 
     pub(super) fn answer(&mut self, token: AckToken, args: &Payload) -> SendStatus {
-        self.tell(Command::Answer { socket: token.socket, args });
+        self.tell(Command::Answer { socket: token.socket, id: token.id, args });
         let status = self.server.answer(self.server.now(), token, args);
         self.sent(status)
     }

@@ -175,8 +175,8 @@ pub enum Command<'a> {
     Ask { socket: SocketId, event: &'a str, args: &'a Payload, timeout: Duration, flags: Flags },
     /// See [`Server::broadcast`](crate::Server::broadcast).
     Broadcast { to: Recipients<'a>, event: &'a str, args: &'a Payload, flags: Flags },
-    /// See [`Server::answer`](crate::Server::answer).
-    Answer { socket: SocketId, args: &'a Payload },
+    /// See [`Server::answer`](crate::Server::answer); `id` is the number on the wire.
+    Answer { socket: SocketId, id: u64, args: &'a Payload },
     /// See [`Server::join`](crate::Server::join).
     Join { socket: SocketId, room: &'a str },
     /// See [`Server::leave`](crate::Server::leave).

@@ -243,7 +243,7 @@ impl Inner {
                     (flags_text(flags), payload_text(args), but.unwrap_or_default());
                 format!("{flags}broadcast {namespace} [{rooms}]{but} {event} {args}")
             }
-            Command::Answer { socket, args } => {
+            Command::Answer { socket, id: _, args } => {
                 format!("answer {} {}", self.socket(socket), payload_text(args))
             }
             Command::Join { socket, room } => format!("join {} {room}", self.socket(socket)),

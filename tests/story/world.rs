@@ -588,7 +588,7 @@ impl World<Server> {
     }
 
     pub(crate) fn answer(&mut self, token: AckToken, args: &Payload) -> SendStatus {
-        let command = Command::Answer { socket: token.socket(), args };
+        let command = Command::Answer { socket: token.socket(), id: token.id(), args };
         self.command(&command, |server, now| server.answer(now, token, args))
     }
 

@@ -29,7 +29,7 @@ impl Hostile {
             Some(conn) if !self.rest.is_empty() => {
                 let count = self.pace.min(self.rest.len());
                 let part: Vec<u8> = self.rest.drain(..count).collect();
-                hub.write(conn, &part);
+                hub.write(conn, &part, []);
             }
             Some(conn) => {
                 if hub.choices.happens(me.stream, 1, 2) {

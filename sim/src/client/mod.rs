@@ -8,6 +8,7 @@ pub(crate) mod mind;
 pub(crate) mod packet;
 mod session;
 pub(crate) mod space;
+pub(crate) mod unit;
 pub(crate) mod ws;
 
 use crate::choice::Stream;

@@ -2,6 +2,7 @@
 
 use super::http::{self, Answer};
 use super::packet::{self, Message, Packet};
+use super::unit::Unit;
 use super::{Kind, Leave, Me, Timer, json, ws};
 use crate::hub::Hub;
 use crate::oracle::Property;
@@ -39,6 +40,8 @@ enum Phase {
 }
 
 pub(crate) struct Session {
+    /// The world's.
+    number: u64,
     sid: String,
     phase: Phase,
     get: Line,
@@ -58,6 +61,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn connect(me: &Me, hub: &mut Hub) -> Self {
         let mut session = Self {
+            number: hub.session(),
             sid: String::new(),
             phase: Phase::Opening,
             get: Line::default(),
@@ -71,9 +75,11 @@ impl Session {
             heard_at: hub.now,
             beat: u64::MAX,
         };
+        let is_websocket = me.kind == Kind::WebSocket;
+        let unit = Unit::Handshake { session: session.number, is_websocket };
         match me.kind {
-            Kind::WebSocket => session.ws.request(&http::upgrade(None), me, hub),
-            _ => session.get.request(&http::get(None), me, hub),
+            Kind::WebSocket => session.ws.request(&http::upgrade(None), unit, me, hub),
+            _ => session.get.request(&http::get(None), unit, me, hub),
         }
         session
     }
@@ -112,10 +118,13 @@ impl Session {
     pub(crate) fn flush(&mut self, me: &Me, hub: &mut Hub) {
         match self.phase {
             Phase::WebSocket => {
-                let frames: Vec<u8> =
-                    self.queue.drain(..).flat_map(|packet| frame(&packet, me, hub)).collect();
+                let (mut frames, mut units) = (Vec::new(), Vec::new());
+                for packet in self.queue.drain(..) {
+                    frames.extend(frame(&packet, me, hub));
+                    units.push((frames.len(), Unit::Frame(packet)));
+                }
                 if let (Some(conn), false) = (self.ws.conn, frames.is_empty()) {
-                    hub.write(conn, &frames);
+                    hub.write(conn, &frames, units);
                 }
             }
             Phase::Polling | Phase::Knocking | Phase::Probing
@@ -131,18 +140,27 @@ impl Session {
                 };
                 let count = self.queue.iter().take_while(fits).count().max(1);
                 let packets: Vec<Packet> = self.queue.drain(..count).collect();
-                let body = packet::payload(&packets);
-                self.post.request(&http::post(&self.sid, &body), me, hub);
+                self.post(packets, me, hub);
             }
             _ => {}
         }
+    }
+
+    fn post(&mut self, packets: Vec<Packet>, me: &Me, hub: &mut Hub) {
+        let body = packet::payload(&packets);
+        let request = http::post(&self.sid, &body);
+        let session = self.number;
+        let head = (request.len() - body.len(), Unit::PostHead { session });
+        let whole = (request.len(), Unit::Post { session, packets });
+        self.post.send(&request, [head, whole], me, hub);
     }
 
     /// Asks for packets, if that is not under way.
     pub(crate) fn poll(&mut self, me: &Me, hub: &mut Hub) {
         let is_polling = matches!(self.phase, Phase::Polling | Phase::Knocking | Phase::Probing);
         if is_polling && !self.get.is_busy {
-            self.get.request(&http::get(Some(&self.sid)), me, hub);
+            let unit = Unit::Get { session: self.number };
+            self.get.request(&http::get(Some(&self.sid)), unit, me, hub);
         }
     }
 
@@ -218,9 +236,8 @@ impl Session {
                 format!("after 3probe client {} waits {waited} us for its poll", me.number)
             });
         }
-        let five = frame(&Packet::Text('5', String::new()), me, hub);
         if let Some(conn) = self.ws.conn {
-            hub.write(conn, &five);
+            say(conn, Packet::Text('5', String::new()), me, hub);
             self.phase = Phase::WebSocket;
             self.get.leave(hub);
             self.post.leave(hub);
@@ -239,8 +256,8 @@ impl Session {
             self.is_switched = true;
             if self.phase == Phase::Knocking {
                 self.phase = Phase::Probing;
-                let probe = frame(&Packet::Text('2', "probe".into()), me, hub);
-                self.ws.conn.into_iter().for_each(|conn| hub.write(conn, &probe));
+                let probe = Packet::Text('2', "probe".into());
+                self.ws.conn.into_iter().for_each(|conn| say(conn, probe.clone(), me, hub));
             }
         }
         loop {
@@ -257,8 +274,7 @@ impl Session {
                 ws::Message::Binary(data) => Ok(Packet::Binary(data)),
                 ws::Message::Pong => continue,
                 ws::Message::Close => {
-                    let close = ws::frame(ws::CLOSE, &[], 0);
-                    self.ws.conn.into_iter().for_each(|conn| hub.write(conn, &close));
+                    self.ws.conn.into_iter().for_each(|conn| say_close(conn, hub));
                     return self.candidate_failed(me, hub);
                 }
             };
@@ -299,7 +315,8 @@ impl Session {
 
     fn knock(&mut self, me: &Me, hub: &mut Hub) {
         self.phase = Phase::Knocking;
-        self.ws.request(&http::upgrade(Some(&self.sid)), me, hub);
+        let unit = Unit::Upgrade { session: self.number };
+        self.ws.request(&http::upgrade(Some(&self.sid)), unit, me, hub);
         let timer = Timer::GiveUp(self.ws.conn.unwrap_or_default());
         hub.timer(PROBE_MAX, me.number, me.life, timer);
     }
@@ -409,10 +426,9 @@ impl Session {
     pub(crate) fn leave(&mut self, leave: Leave, me: &Me, hub: &mut Hub) {
         if leave == Leave::Farewell {
             if let (Some(conn), true) = (self.ws.conn, self.is_switched) {
-                hub.write(conn, &ws::frame(ws::CLOSE, &[], 0));
+                say_close(conn, hub);
             } else if !self.post.is_busy && self.is_open() {
-                let body = packet::payload(&[Packet::Text('1', String::new())]);
-                self.post.request(&http::post(&self.sid, &body), me, hub);
+                self.post(vec![Packet::Text('1', String::new())], me, hub);
             }
         }
         for line in [&mut self.get, &mut self.post, &mut self.ws] {
@@ -439,11 +455,32 @@ fn frame(packet: &Packet, me: &Me, hub: &mut Hub) -> Vec<u8> {
     }
 }
 
+/// Says one packet on a WebSocket.
+fn say(conn: usize, packet: Packet, me: &Me, hub: &mut Hub) {
+    let frame = frame(&packet, me, hub);
+    hub.write(conn, &frame, [(frame.len(), Unit::Frame(packet))]);
+}
+
+fn say_close(conn: usize, hub: &mut Hub) {
+    let close = ws::frame(ws::CLOSE, &[], 0);
+    hub.write(conn, &close, [(close.len(), Unit::WsClose)]);
+}
+
 impl Line {
-    fn request(&mut self, bytes: &[u8], me: &Me, hub: &mut Hub) {
+    fn request(&mut self, bytes: &[u8], unit: Unit, me: &Me, hub: &mut Hub) {
+        self.send(bytes, [(bytes.len(), unit)], me, hub);
+    }
+
+    fn send(
+        &mut self,
+        bytes: &[u8],
+        units: impl IntoIterator<Item = (usize, Unit)>,
+        me: &Me,
+        hub: &mut Hub,
+    ) {
         let conn = *self.conn.get_or_insert_with(|| hub.connect(me.number));
         self.is_busy = true;
-        hub.write(conn, bytes);
+        hub.write(conn, bytes, units);
     }
 
     /// The next answer; one that nobody asked for is an error.

@@ -9,6 +9,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use crate::choice::Choices;
+use crate::mutants;
 use crate::profile::Preset;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{self, Run};
@@ -49,6 +50,7 @@ fn run(options: &Options) -> Exit {
             print!("{}", options::HELP);
             Exit::Held
         }
+        Task::Mutants(request) => mutants::run(request),
         Task::Properties => {
             report::properties();
             Exit::Held

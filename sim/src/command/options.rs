@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Sweep;
+use crate::mutants;
 use crate::profile::Preset;
 
 pub(super) const HELP: &str = "\
@@ -24,6 +25,9 @@ Instead of running worlds:
   --replay FILE     run what a choice log says, and say where it no longer fits
   --minimize        make the first failure, or that of --replay, as small as it can be, and
                     write its choices
+  --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
+                    break the core in each of these ways, and see in how many seeds it is found
+                    (default: all, within 2000); with --check only whether each compiles
   --props           list what must hold
   --help            print this
 
@@ -35,6 +39,7 @@ have been, 3 two runs of one seed differ, 4 a bad command or file.
 #[derive(Clone, Debug)]
 pub(super) enum Task {
     Help,
+    Mutants(mutants::Request),
     Properties,
     /// What fails first, or a choice log.
     Minimize(Option<PathBuf>),
@@ -81,6 +86,10 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
                     Task::Minimize(_) => Task::Minimize(Some(path)),
                     _ => Task::Replay(path),
                 };
+            }
+            Long("mutants") => {
+                let jobs = options.sweep.jobs;
+                options.task = Task::Mutants(mutants::parse(&mut parser, jobs)?);
             }
             Long("props") => options.task = Task::Properties,
             Long("help") => options.task = Task::Help,

@@ -150,7 +150,9 @@ impl Scribe {
             Given::Broadcast { to, event, args, flags } => {
                 with(told("broadcast", audience(&to), event), args, flags.volatile)
             }
-            Given::Answer { socket, args } => with(told("answer", named(socket), ""), args, false),
+            Given::Answer { socket, args, id: _ } => {
+                with(told("answer", named(socket), ""), args, false)
+            }
             Given::Join { socket, room } => told("join", named(socket), room),
             Given::Leave { socket, room } => told("leave", named(socket), room),
             Given::Disconnect { socket } => told("disconnect", named(socket), ""),

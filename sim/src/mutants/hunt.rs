@@ -1,0 +1,158 @@
+//! Sweeping seeds with the simulator that was built around a mutant: it runs as a process of its
+//! own, which may panic, hang or die, and tells on lines how far it is.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::command::{Builtin, Exit};
+use crate::oracle::Property;
+use crate::profile::Preset;
+use crate::sweep::{Finding, Sweep};
+
+/// A process that has told nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Seeds of one thread between two lines. The first of them runs twice, which finds what depends on
+/// addresses and costs an eighth.
+const STRIDE: u64 = 8;
+/// What the built simulator is asked to do, and the words of its lines.
+pub(super) const THIS: &str = "this";
+const HELD: &str = "held";
+const KILLED: &str = "killed";
+
+/// What became of a mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// In the world of this seed.
+    Killed { seed: u64, by: String, how: How },
+    /// In all of them it did what it should have.
+    Survived,
+}
+
+/// How it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// An oracle saw it.
+    Seen,
+    /// Something panicked.
+    Panicked,
+    /// A world did not end.
+    Hung,
+    /// The process died.
+    Crashed,
+}
+
+/// In the built simulator: sweeps until something does not hold, and tells its parent.
+pub(super) fn this(budget: u64, jobs: u64) -> Exit {
+    let mut seed = 0;
+    while seed < budget {
+        let (middle, end) = (budget.min(seed + jobs), budget.min(seed + STRIDE * jobs));
+        let twice = first_of(seed..middle, jobs, true);
+        let found = twice.or_else(|| first_of(middle..end, jobs, false));
+        if let Some((seed, finding)) = found {
+            let (by, how) = match finding {
+                Finding::Failed(failure) => (failure.property.to_string(), "seen"),
+                Finding::Panicked(_) => (Property::M3.to_string(), "panicked"),
+                // Two runs of one seed: the transform that changes nothing but memory.
+                Finding::Parted(..) => ("X12".into(), "seen"),
+            };
+            println!("{KILLED} {seed} {by} {how}");
+            return Exit::Failed;
+        }
+        println!("{HELD} {end}");
+        let _ = io::stdout().flush();
+        seed = end;
+    }
+    Exit::Held
+}
+
+/// Whether the core without an edit holds in this world, where a mutant did not.
+pub(super) fn is_clean(seed: u64) -> bool {
+    first_of(seed..seed + 1, 1, true).is_none()
+}
+
+fn first_of(seeds: Range<u64>, jobs: u64, is_twice: bool) -> Option<(u64, Finding)> {
+    let sweep = Sweep { seeds, time_max: None, jobs, is_twice, is_first_enough: true };
+    sweep.run(&Builtin(Preset::Swarm)).findings.into_iter().next()
+}
+
+/// Sweeps with a built simulator; `told` hears how many seeds have held.
+pub(super) fn hunt(
+    binary: &Path,
+    budget: u64,
+    jobs: u64,
+    told: &dyn Fn(u64),
+) -> Result<Fate, String> {
+    let mut command = Command::new(binary);
+    command.args(["--mutants", THIS, "--budget", &budget.to_string(), "--jobs", &jobs.to_string()]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
+    let fate = follow(&lines(&mut child), budget, told);
+    // It has told all that it has to tell, or hangs.
+    let _ = child.kill();
+    child.wait().map_err(|error| error.to_string())?;
+    fate
+}
+
+fn lines(child: &mut Child) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let stdout = child.stdout.take().expect("it was asked for as a pipe");
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+fn follow(lines: &Receiver<String>, budget: u64, told: &dyn Fn(u64)) -> Result<Fate, String> {
+    let mut held = 0;
+    let killed = |seed, by: &str, how| Ok(Fate::Killed { seed, by: by.into(), how });
+    while held < budget {
+        let line = match lines.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => return killed(held, "timeout", How::Hung),
+            Err(RecvTimeoutError::Disconnected) => return killed(held, "crash", How::Crashed),
+        };
+        let words: Vec<_> = line.split(' ').collect();
+        let number = words.get(1).and_then(|word| word.parse().ok());
+        match (&words[..], number) {
+            ([HELD, _], Some(seeds)) => held = seeds,
+            ([KILLED, _, by, "seen"], Some(seed)) => return killed(seed, by, How::Seen),
+            ([KILLED, _, by, "panicked"], Some(seed)) => return killed(seed, by, How::Panicked),
+            _ => return Err(format!("the built simulator says {line:?}")),
+        }
+        told(held);
+    }
+    Ok(Fate::Survived)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn followed(told: &[&str]) -> Result<Fate, String> {
+        let (sender, lines) = mpsc::channel();
+        for line in told {
+            sender.send((*line).to_string()).expect("nobody has dropped the other end");
+        }
+        drop(sender);
+        follow(&lines, 16, &|_| {})
+    }
+
+    #[test]
+    fn a_process_is_believed_to_its_last_line() {
+        let killed = |seed, by: &str, how| Ok(Fate::Killed { seed, by: by.into(), how });
+        assert_eq!(followed(&["held 8", "held 16"]), Ok(Fate::Survived));
+        assert_eq!(followed(&["held 8", "killed 9 V1 seen"]), killed(9, "V1", How::Seen));
+        assert_eq!(followed(&["killed 0 M3 panicked"]), killed(0, "M3", How::Panicked));
+        assert_eq!(followed(&["held 8"]), killed(8, "crash", How::Crashed));
+        assert!(followed(&["helt 8"]).is_err());
+    }
+}
