@@ -160,6 +160,7 @@ impl Hub {
         self.trace.resumed(seq);
         self.now = at;
         self.verdicts.now = at;
+        self.choices.time(at);
         Some(event)
     }
 

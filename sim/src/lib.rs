@@ -5,6 +5,7 @@ pub mod choice;
 mod client;
 #[doc(hidden)]
 pub mod command;
+mod explain;
 mod hub;
 #[doc(hidden)]
 pub mod mutants;

@@ -85,11 +85,11 @@ impl<S: Send + 'static> Server<S> {
         let seed = hub.choices.seed();
         let log = Log::default();
         let letterbox = Letterbox::default();
-        let mut ids = [0; 32];
-        ids[..8].copy_from_slice(&seed.to_le_bytes());
         let config = hub.profile.config.clone();
         let app = app(letterbox.handle());
-        let mut node = Node::new(config, app, ids, Instant::ZERO, 1_700_000_000_000)
+        hub.trace.runs_with(&config);
+        let (ids, start) = (trace::secret(seed), Instant::ZERO);
+        let mut node = Node::new(config, app, ids, start, trace::UNIX_MS)
             .expect("profiles draw options that agree");
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
         let told = hub.trace.is_recorded().then(Told::default);
@@ -668,7 +668,7 @@ fn job<S>(number: u64, work: &Outside<S>) -> trace::Input {
     trace::Input::Job { number, job: job.into(), site: site.map(Into::into), args }
 }
 
-fn wanted(output: &Output) -> trace::Output {
+pub(crate) fn wanted(output: &Output) -> trace::Output {
     match *output {
         Output::Pause(_) => trace::Output::Pause,
         Output::Resume(_) => trace::Output::Resume,

@@ -9,7 +9,7 @@ use crate::hub::{Event, Hub};
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
-use crate::trace::{Dir, Flag, Story, Trace};
+use crate::trace::{Dir, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
 use crate::workload::{Visitor, workload};
 
@@ -36,6 +36,14 @@ pub struct Run {
     pub demanded: Vec<Demanded>,
     /// How long it took, in microseconds of its own time.
     pub simulated: u64,
+}
+
+impl Run {
+    /// What a client said and heard: `c1`, several as `c1 c3`, or all of them as an empty text. The
+    /// run has to be recorded.
+    pub fn transcript(&self, clients: &str) -> Transcript {
+        Transcript::of(self.trace.records(), clients)
+    }
 }
 
 /// Runs one world to its end, or to the first thing that does not hold.
@@ -105,11 +113,9 @@ impl<S: Send + 'static> World<S> {
         self.hub.verdicts.failure()
     }
 
-    /// The story so far.
-    pub(crate) fn text(&self) -> String {
-        let records = self.hub.trace.records();
-        let story = Story::new(records);
-        (0..records.len()).map(|n| format!("{}\n", story.line(n))).collect()
+    /// What happened so far.
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.hub.trace
     }
 
     fn go(&mut self) {

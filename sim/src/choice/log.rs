@@ -115,6 +115,11 @@ impl ChoiceLog {
         Self { seed, world: self.world.clone(), streams: BTreeMap::new() }
     }
 
+    /// The same choices, and another seed for what they do not say.
+    pub(crate) fn reseeded(&self, seed: u64) -> Self {
+        Self { seed, ..self.clone() }
+    }
+
     /// As `other` of the same world says it is called.
     pub(crate) fn named(mut self, other: &Self) -> Self {
         self.world.clone_from(&other.world);

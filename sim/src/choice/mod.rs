@@ -42,6 +42,10 @@ pub struct Choices {
     is_recording: bool,
     drift: Option<Drift>,
     rescue: Option<Rescue>,
+    /// The world's time.
+    now: u64,
+    /// From then on another seed says all.
+    fork: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -126,18 +130,45 @@ impl Choices {
         Self::of(log.seed(), Source::Log(log, Missing::Zero)).recording()
     }
 
+    /// Draws what a log says until that time, in microseconds, and what another seed says from then
+    /// on: one of the worlds that may still come of a beginning.
+    pub fn forked(log: ChoiceLog, at: u64, seed: u64) -> Self {
+        let mut choices = Self::of(log.seed(), Source::Log(log, Missing::Zero));
+        choices.fork = Some((at, seed));
+        choices
+    }
+
     /// Draws what a log says, and from its seed where it says nothing; keeps a log of all of it.
     pub fn continued(log: ChoiceLog) -> Self {
         Self::of(log.seed(), Source::Log(log, Missing::Seed)).recording()
     }
 
     fn of(seed: u64, source: Source) -> Self {
-        Self { seed, source, streams: Vec::new(), is_recording: false, drift: None, rescue: None }
+        Self {
+            seed,
+            source,
+            streams: Vec::new(),
+            is_recording: false,
+            drift: None,
+            rescue: None,
+            now: 0,
+            fork: None,
+        }
     }
 
     /// The seed.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The world's time has come to this.
+    pub(crate) fn time(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// The other seed, from the fork on.
+    fn other_seed(&self) -> Option<u64> {
+        self.fork.filter(|&(at, _)| self.now >= at).map(|(_, seed)| seed)
     }
 
     /// The same, and the log is saved if the run panics.
@@ -206,16 +237,19 @@ impl Choices {
 
     /// A number below `bound`, which is at least 1.
     pub fn choose(&mut self, stream: Stream, bound: u64) -> u64 {
+        let other = self.other_seed();
+        let seed = other.unwrap_or(self.seed);
         let state = &mut self.streams[stream.0 as usize];
         let place = state.counter;
         state.counter += 1;
         state.draws += 1;
         let random = |state: &State| {
-            let random = mix(self.seed, state.span_key, place);
+            let random = mix(seed, state.span_key, place);
             ((u128::from(random) * u128::from(bound)) >> 64) as u64
         };
         let value = match &self.source {
             Source::Seed => random(state),
+            Source::Log(..) if other.is_some() => random(state),
             Source::Log(_, missing) => {
                 let told = state.told(place);
                 match (told, missing) {
@@ -247,9 +281,11 @@ impl Choices {
     /// smaller. Each is a span of its own, whose label says what it is.
     pub fn keep(&mut self, stream: Stream, label: &'static str) -> bool {
         self.span(stream, label);
+        let is_other = self.other_seed().is_some();
         let state = &mut self.streams[stream.0 as usize];
         state.draws += 1;
         let value = match &self.source {
+            Source::Log(..) if is_other => 1,
             Source::Log(_, missing) => match (state.told(0), missing) {
                 (Some(draw), _) => draw.value,
                 (None, Missing::Zero) => 0,

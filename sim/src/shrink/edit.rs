@@ -126,6 +126,54 @@ pub(super) fn labels(log: &ChoiceLog) -> BTreeSet<String> {
     found
 }
 
+/// Something that happens in a run, or somebody who is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Thing(At, IsKept);
+
+type IsKept = bool;
+
+impl Thing {
+    /// All of a run, in the order of streams.
+    pub(crate) fn all(log: &ChoiceLog) -> Vec<Self> {
+        let all = spans(log, is_thing).into_iter();
+        let is_kept_here = |at: &At| {
+            let stream = log.stream(&at.stream);
+            stream.is_some_and(|s| is_kept(&s.labels[at.label].label, &span(log, at)))
+        };
+        all.map(|at| Self(at.clone(), is_kept_here(&at))).collect()
+    }
+
+    /// The same run without it.
+    pub(crate) fn taken_out_of(&self, log: &ChoiceLog) -> ChoiceLog {
+        let Self(at, is_kept) = self;
+        let mut log = log.clone();
+        if *is_kept {
+            zero(&mut log, at)
+        } else {
+            blank(&mut log, at)
+        }
+        log
+    }
+
+    /// What the log calls it.
+    pub(crate) fn name(&self, log: &ChoiceLog) -> String {
+        let At { stream, label, span } = &self.0;
+        let known = log.stream(stream);
+        let label = known.map(|stream| stream.labels[*label].label.clone()).unwrap_or_default();
+        format!("{label} {span} of {stream}")
+    }
+}
+
+/// The same run, and what the network and ties come to is drawn anew from a seed.
+pub(crate) fn shaken(log: &ChoiceLog, seed: u64) -> ChoiceLog {
+    const NOISE: [&str; 6] = ["up", "down", "conn", "ties", "order", "masks"];
+    let mut log = log.reseeded(seed);
+    let noise: Vec<String> =
+        log.names().filter(|name| NOISE.contains(&group(name))).map(String::from).collect();
+    noise.iter().for_each(|name| log.remove(name));
+    log
+}
+
 /// The spans that a filter takes: by stream, label and draws.
 pub(super) fn spans(log: &ChoiceLog, takes: impl Fn(&str, &str, &[Draw]) -> bool) -> Vec<At> {
     let mut found = Vec::new();

@@ -16,6 +16,7 @@ use crate::choice::{ChoiceLog, Choices, Rescue};
 use crate::oracle::{Failure, Property};
 use crate::sweep::{Subject, world};
 use edit::Cost;
+pub(crate) use edit::{Thing, shaken};
 pub(crate) use signature::Signature;
 
 /// How much may be spent.

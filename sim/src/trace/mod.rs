@@ -8,7 +8,9 @@ mod emit;
 mod jsonl;
 mod read;
 mod record;
+mod replay;
 mod text;
+mod transcript;
 mod unit;
 mod value;
 
@@ -18,8 +20,15 @@ pub use read::{BadTrace, Reading, read};
 pub use record::{
     App, Command, Dir, Entity, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
 };
+pub use replay::{Done, Ended, Given, InputLog};
+pub(crate) use replay::{UNIX_MS, secret};
+pub(crate) use text::cut_to;
 pub use text::{Line, Story};
+pub use transcript::{Transcript, shown};
 pub use value::Value;
+
+use std::cell::RefCell;
+use std::thread;
 
 use emit::Recorder;
 
@@ -34,12 +43,16 @@ pub struct Trace {
     checkpoints: Vec<u64>,
     /// `None` unless records were asked for, which costs many times as much.
     recorder: Option<Box<Recorder>>,
+    /// The server's options and its limits, of a run that is recorded.
+    options: Option<Box<(Value, Value)>>,
 }
 
 impl Trace {
     /// A trace, with its records if they are asked for.
     pub(crate) fn new(is_recorded: bool) -> Self {
-        Self { recorder: is_recorded.then(Box::default), ..Self::default() }
+        let mut trace = Self::default();
+        trace.recorder = is_recorded.then(Box::default);
+        trace
     }
 
     /// Something happened.
@@ -76,6 +89,23 @@ impl Trace {
         self.recorder.as_deref().map_or(&[], Recorder::records)
     }
 
+    /// The server's options and its limits; `None` unless records were asked for.
+    pub fn options(&self) -> Option<(&Value, &Value)> {
+        self.options.as_deref().map(|(config, limits)| (config, limits))
+    }
+
+    /// What the server runs with.
+    pub(crate) fn runs_with(&mut self, config: &parlor::Config) {
+        if self.is_recorded() {
+            self.options = Some(Box::new(config::told(config)));
+        }
+    }
+
+    /// The trace of the last run of this thread that panicked, if it was recorded.
+    pub(crate) fn of_the_panic() -> Self {
+        PANICKED.with_borrow_mut(Option::take).unwrap_or_default()
+    }
+
     /// Whether what happens is recorded.
     pub(crate) fn is_recorded(&self) -> bool {
         self.recorder.is_some()
@@ -89,6 +119,20 @@ impl Trace {
         let same = self.checkpoints.iter().zip(&other.checkpoints).take_while(|(a, b)| a == b);
         let after = same.count() as u64 * CHECKPOINT;
         Some((after, (after + CHECKPOINT).min(self.events.max(other.events))))
+    }
+}
+
+thread_local! {
+    static PANICKED: RefCell<Option<Trace>> = const { RefCell::new(None) };
+}
+
+/// What happened before a panic is what explains it.
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if self.is_recorded() && thread::panicking() {
+            let trace = std::mem::take(self);
+            PANICKED.with_borrow_mut(|panicked| *panicked = Some(trace));
+        }
     }
 }
 

@@ -61,12 +61,12 @@ impl fmt::Display for Line<'_> {
 }
 
 /// Seconds, with all of their microseconds.
-pub(crate) fn time(t: u64) -> String {
+fn time(t: u64) -> String {
     format!("{:>4}.{:06}", t / 1_000_000, t % 1_000_000)
 }
 
 /// What a record says, without its kind.
-pub(crate) fn said(what: &What, story: &Story<'_>) -> String {
+fn said(what: &What, story: &Story<'_>) -> String {
     match what {
         What::In(turn, input) => {
             let conn = what.conn().map(|conn| story.name(conn) + " ").unwrap_or_default();
@@ -175,9 +175,17 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// Cut where a line is full.
-pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => format!("{}..", &text[..end]),
+fn cut(text: &str) -> String {
+    cut_to(text, SHOWN_MAX)
+}
+
+/// At most so many characters; where it is cut, it ends in two dots.
+pub(crate) fn cut_to(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => {
+            let kept = text.char_indices().nth(most.saturating_sub(2)).map_or(0, |(end, _)| end);
+            format!("{}..", &text[..kept])
+        }
         None => text.into(),
     }
 }

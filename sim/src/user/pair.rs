@@ -13,6 +13,7 @@ use super::script::Actor;
 use crate::choice::Choices;
 use crate::client::Kind;
 use crate::profile::{Network, Profile};
+use crate::trace::{Story, Transcript};
 use crate::world::World;
 
 /// A program and one client that has joined `/`, over a perfect network on which everything takes
@@ -114,8 +115,15 @@ impl<S: Send + 'static> Pair<S> {
 
     fn sound(&self) {
         if let Some(failure) = self.world.failure() {
-            panic!("{}: {}\n{}", failure.property, failure.what, self.world.text());
+            let story = Story::new(self.world.trace().records());
+            panic!("{}: {}\n{story}", failure.property, failure.what);
         }
+    }
+
+    /// What the client said and heard, for
+    /// [`assert_protocol_snapshot`](crate::assert_protocol_snapshot).
+    pub fn transcript(&self) -> Transcript {
+        Transcript::of(self.world.trace().records(), "c0")
     }
 
     /// The program's state.
