@@ -307,6 +307,7 @@ impl Profile {
                 0..=2 => Kind::Polling,
                 3..=5 => Kind::WebSocket,
                 6..=8 => Kind::Upgrading,
+                _ if choices.happens(stream, 1, 2) => Kind::Requester,
                 _ => Kind::Hostile,
             })
             .collect();
