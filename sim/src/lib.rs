@@ -29,6 +29,7 @@ pub use parlor_sim_macros::test;
 pub use profile::Preset;
 pub use trace::Trace;
 pub use user::{
-    Actor, Client, Demanded, Faults, Guest, Holds, Pair, Random, Sim, World, check, ms, secs,
+    Actor, Client, Demanded, Faults, Guest, Holds, Pair, Random, Sim, World, check, check_choices,
+    ms, secs,
 };
-pub use world::{Run, run};
+pub use world::{Run, repeat, run};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::sync::PoisonError;
 
 use parlor::{
@@ -374,7 +375,13 @@ impl<S: Send + 'static> Server<S> {
     }
 
     /// Work from outside, at hand.
+    #[track_caller]
     pub(crate) fn run<R>(&mut self, work: impl FnOnce(&mut Root<'_, S>) -> R, hub: &mut Hub) -> R {
+        let site = Location::caller();
+        hub.trace.input(hub.now, || {
+            let site = Some(format!("{}:{}", site.file(), site.line()).into());
+            trace::Input::Job { number: None, job: "run".into(), site, args: "".into() }
+        });
         let result = self.node.run(Instant::from_micros(hub.now), work);
         self.after_call(hub);
         result
@@ -420,6 +427,7 @@ impl<S: Send + 'static> Server<S> {
         while let Some(output) = self.node.poll_output() {
             self.carry_out(&output, hub);
         }
+        self.shadows(hub);
         for index in 0..self.open.len() {
             if let Some(end) = &self.ends[self.open[index]] {
                 end.shown.drained(&mut hub.verdicts);
@@ -430,6 +438,21 @@ impl<S: Send + 'static> Server<S> {
         }
         if hub.profile.is_eager {
             self.soon(hub);
+        }
+    }
+
+    /// What waits in each egress, of a run that is recorded.
+    fn shadows(&self, hub: &mut Hub) {
+        if !hub.trace.is_recorded() {
+            return;
+        }
+        for &id in &self.open {
+            let Some(end) = &self.ends[id] else { continue };
+            let Some(entity) = hub.trace.entity(id) else { continue };
+            let (unsent, is_refused) = end.shown.waiting();
+            hub.trace.shadow(hub.now, &entity.to_string(), || {
+                vec![("unsent", (unsent as u64).into()), ("refused", is_refused.into())]
+            });
         }
     }
 
@@ -665,7 +688,7 @@ fn job<S>(number: u64, work: &Outside<S>) -> trace::Input {
         }
         other => ("other", None, format!("{other:?}").into()),
     };
-    trace::Input::Job { number, job: job.into(), site: site.map(Into::into), args }
+    trace::Input::Job { number: Some(number), job: job.into(), site: site.map(Into::into), args }
 }
 
 pub(crate) fn wanted(output: &Output) -> trace::Output {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::choice::Choices;
+use crate::choice::{ChoiceLog, Choices};
 use crate::oracle::{Failure, Property, Verdict};
 use crate::user::Demanded;
 use crate::world::Run;
@@ -17,6 +17,17 @@ use crate::world::Run;
 pub(crate) trait Subject: Sync {
     /// Its name in reports and logs.
     fn name(&self) -> &str;
+
+    /// What its program is called in traces and choice logs.
+    fn app(&self) -> &str {
+        self.name()
+    }
+
+    /// The text of a test that repeats the choices beside it, which led to this failure.
+    fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
+        let _ = (failure, seed);
+        None
+    }
 
     /// One world, to its end or to the first thing that does not hold.
     fn run(&self, choices: Choices, is_told: bool) -> Run;
@@ -68,6 +79,23 @@ pub(crate) fn world(subject: &dyn Subject, choices: Choices, is_told: bool) -> R
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string()))
             .unwrap_or_else(|| "something that is no text".into())
     })
+}
+
+/// One world as a choice log says.
+///
+/// # Panics
+///
+/// If something does not hold, or the text is no choice log.
+pub(crate) fn repeat(subject: &dyn Subject, choices: &str) {
+    let log = ChoiceLog::parse(choices).unwrap_or_else(|why| panic!("the choices: {why}"));
+    let run = world(subject, Choices::replayed(log), false)
+        .unwrap_or_else(|text| panic!("it panicked: {text}"));
+    if let Some(Failure { property, what, .. }) = run.verdicts.failure() {
+        panic!("{property}: {}\n{what}", property.sentence());
+    }
+    if let Some(drift) = run.choices.drift() {
+        let _ = writeln!(io::stderr().lock(), "{drift}; this world is not the one that failed");
+    }
 }
 
 impl Sweep {

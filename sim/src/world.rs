@@ -9,7 +9,7 @@ use crate::hub::{Event, Hub};
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
-use crate::trace::{Dir, Flag, Trace, Transcript};
+use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
 use crate::workload::{Visitor, workload};
 
@@ -44,6 +44,16 @@ impl Run {
     pub fn transcript(&self, clients: &str) -> Transcript {
         Transcript::of(self.trace.records(), clients)
     }
+}
+
+/// Runs one world of the workload as a choice log says: the test that is kept of a failure. If the
+/// choices no longer fit the world, that is told on standard error, since then it shows less.
+///
+/// # Panics
+///
+/// If something does not hold, or the text is no choice log.
+pub fn repeat(preset: Preset, choices: &str) {
+    crate::sweep::repeat(&crate::command::Builtin(preset), choices);
 }
 
 /// Runs one world to its end, or to the first thing that does not hold.
@@ -96,6 +106,7 @@ impl<S: Send + 'static> World<S> {
     }
 
     /// Work from outside, now.
+    #[track_caller]
     pub(crate) fn run_in_node<R>(&mut self, work: impl FnOnce(&mut Root<'_, S>) -> R) -> R {
         self.server.run(work, &mut self.hub)
     }
@@ -236,7 +247,18 @@ impl<S: Send + 'static> World<S> {
         let length = 10_000 << hub.choices.choose(self.faults, 11);
         let faults = hub.profile.faults;
         let now = hub.now;
-        hub.trace.line(now, || format!("fault {kind} on {id} for {length}"));
+        let (fault, until) = match kind {
+            1 | 2 if faults.stall => ("stall", Some(now + length)),
+            3 if faults.stall => ("stall down", Some(now + length)),
+            4 if faults.reset => ("reset", Some(now)),
+            5 if faults.half_open => ("half-open", None),
+            6 if faults.slow => ("slow", None),
+            7 if faults.server_pause => ("server pause", Some(now + length)),
+            8 if faults.deaf => ("deaf", None),
+            _ => return,
+        };
+        let on = hub.trace.entity(id).filter(|_| kind != 7).unwrap_or(Entity::Node(1));
+        hub.trace.fault_on(now, on, fault, until, &[("us", length)]);
         let conn = &mut hub.conns[id];
         match kind {
             1 | 2 if faults.stall => {
@@ -264,10 +286,13 @@ impl<S: Send + 'static> World<S> {
     /// The network becomes good, and whoever did not read does.
     fn heal(&mut self) {
         self.hub.heal();
+        self.hub.trace.mark(self.hub.now, "healed");
         for id in 0..self.hub.conns.len() {
             let conn = &mut self.hub.conns[id];
             if conn.is_deaf && !conn.is_hostile {
                 conn.is_deaf = false;
+                let on = self.hub.trace.entity(id).unwrap_or(Entity::Node(1));
+                self.hub.trace.fault_off(self.hub.now, on, "deaf");
                 let (bytes, is_end) = self.hub.read_down(id);
                 self.hub.pump_down(id);
                 self.read(id, &bytes, is_end);

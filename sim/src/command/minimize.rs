@@ -1,22 +1,16 @@
 //! `--minimize`: the first seed that fails, or a choice log, and the least that still fails.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::options::Options;
-use super::report;
 use super::{Builtin, Exit, replay};
 use crate::choice::{ChoiceLog, Choices};
-use crate::shrink::{self, Budget, Shrunk, Stop};
-use crate::sweep::{Subject, Sweep, world};
+use crate::explain::{Inquiry, Patience};
+use crate::shrink;
+use crate::sweep::{Subject, Sweep};
 
-const REPLAYS_MAX: u64 = 3000;
-const TIME_MAX: Duration = Duration::from_secs(30);
 /// Where what was found is written.
-const DIRECTORY: &str = "sim-bugs";
-/// Lines of the smallest story's end.
-const STORY_LINES: usize = 24;
+pub(crate) const DIRECTORY: &str = "sim-bugs";
 
 /// The whole command.
 pub(super) fn minimize(options: &Options) -> Exit {
@@ -37,7 +31,7 @@ pub(super) fn minimize(options: &Options) -> Exit {
 /// The same, of a run that was written down.
 pub(super) fn minimize_file(path: &Path) -> Exit {
     match replay::read(path) {
-        Ok((subject, log)) => shrunk(&subject, log),
+        Ok((subject, log)) => shrunk(&*subject, log),
         Err(why) => {
             eprintln!("parlor-sim: {}: {why}", path.display());
             Exit::Bad
@@ -46,61 +40,34 @@ pub(super) fn minimize_file(path: &Path) -> Exit {
 }
 
 /// A log that says of what world it is, so that it needs nothing else.
-fn named(log: ChoiceLog, options: &Options) -> ChoiceLog {
+pub(super) fn named(log: ChoiceLog, options: &Options) -> ChoiceLog {
     log.with("app", replay::APP).with("profile", options.preset.name())
 }
 
 fn shrunk(subject: &dyn Subject, log: ChoiceLog) -> Exit {
     let seed = log.seed();
-    let started = Instant::now();
-    let is_late = || started.elapsed() >= TIME_MAX;
-    let budget = Budget { replays: REPLAYS_MAX, is_late: &is_late };
-    let shrunk = match shrink::shrink(subject, log, budget) {
-        Ok(shrunk) => shrunk,
+    let inquiry = match Inquiry::of(subject, log, Patience::COMMAND) {
+        Ok(inquiry) => inquiry,
         Err(why) => {
             eprintln!("parlor-sim: {why}");
             return Exit::Bad;
         }
     };
-    print(subject, &shrunk, seed, started.elapsed());
-    match write(&shrunk, seed) {
-        Ok(path) => {
-            println!("\n      again   cargo sim --replay {}", path.display());
-            Exit::Failed
-        }
+    let directory = directory(&inquiry, seed);
+    let files = match inquiry.write(subject, &directory) {
+        Ok(files) => files,
         Err(error) => {
-            eprintln!("parlor-sim: {DIRECTORY} cannot be written: {error}");
-            Exit::Bad
+            eprintln!("parlor-sim: {} cannot be written: {error}", directory.display());
+            return Exit::Bad;
         }
-    }
-}
-
-fn print(subject: &dyn Subject, shrunk: &Shrunk, seed: u64, elapsed: Duration) {
-    let Shrunk { log, failure, size, needless, replays, stop } = shrunk;
-    println!("FAIL  {}  seed {seed}, profile {}", failure.property, subject.name());
-    println!("      {}", failure.property.sentence());
-    println!("      {}\n", failure.what);
-    if let Ok(run) = world(subject, Choices::replayed(log.clone()), true) {
-        let mut story = String::new();
-        report::end_of(&run.trace, STORY_LINES, &mut story);
-        print!("{story}");
-    }
-    let why = match stop {
-        Stop::Smallest => "",
-        Stop::Replays => ", stopped for their number",
-        Stop::Time => ", stopped for time",
     };
-    println!("\n      least   {size} ({} events)", size.events());
-    if !needless.is_empty() {
-        println!("      without {}", needless.join(", "));
-    }
-    println!("      in      {replays} runs, {:.1} s{why}", elapsed.as_secs_f64());
+    let again = format!("cargo sim --replay {}", directory.join("bug.choices").display());
+    let place = format!("seed {seed}, profile {}", subject.name());
+    print!("{}", inquiry.screen(&place, &again, &files));
+    Exit::Failed
 }
 
-fn write(shrunk: &Shrunk, seed: u64) -> std::io::Result<PathBuf> {
-    let path = PathBuf::from(DIRECTORY).join(format!("{}-{seed}", shrunk.failure.property));
-    fs::create_dir_all(&path)?;
-    let path = path.join("bug.choices");
-    fs::write(&path, shrunk.log.to_string())?;
-    Ok(path)
+/// Where the files of a failure are kept.
+pub(super) fn directory(inquiry: &Inquiry, seed: u64) -> PathBuf {
+    PathBuf::from(DIRECTORY).join(format!("{}-{seed}", inquiry.account.failure.property))
 }

@@ -1,5 +1,6 @@
 //! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
 
+mod explain;
 mod minimize;
 pub(crate) mod options;
 mod replay;
@@ -9,7 +10,9 @@ use std::panic;
 use std::process::ExitCode;
 
 use crate::choice::Choices;
+use crate::explain::{Kind, regression};
 use crate::mutants;
+use crate::oracle::Failure;
 use crate::profile::Preset;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{self, Run};
@@ -57,7 +60,10 @@ fn run(options: &Options) -> Exit {
         }
         Task::Minimize(None) => minimize::minimize(options),
         Task::Minimize(Some(path)) => minimize::minimize_file(path),
+        Task::Replay(path) if replay::is_trace(path) => explain::replay_inputs(path),
         Task::Replay(path) => replay::replay(options, path),
+        Task::Explain(question, path) => explain::explain(options, *question, path.as_deref()),
+        Task::Diff(one, two) => explain::diff(one, two),
         Task::Sweep => {
             let subject = Builtin(options.preset);
             let sum = options.sweep.run(&subject);
@@ -69,9 +75,24 @@ fn run(options: &Options) -> Exit {
 /// The workload, in the worlds of a preset.
 pub(crate) struct Builtin(pub(crate) Preset);
 
+impl Builtin {
+    fn boxed(self) -> Box<dyn Subject> {
+        Box::new(self)
+    }
+}
+
 impl Subject for Builtin {
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn app(&self) -> &str {
+        replay::APP
+    }
+
+    fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
+        let preset = format!("{:?}", self.0);
+        Some(regression(Kind::Workload(&preset), failure, seed))
     }
 
     fn run(&self, choices: Choices, is_told: bool) -> Run {

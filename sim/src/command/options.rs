@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Sweep;
+use super::explain::Question;
 use crate::mutants;
 use crate::profile::Preset;
 
@@ -22,9 +23,14 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
-  --replay FILE     run what a choice log says, and say where it no longer fits
+  --replay FILE     run what a choice log says, and say where it no longer fits; or give a node
+                    what a trace says that one was given, and compare what it does
   --minimize        make the first failure, or that of --replay, as small as it can be, and
-                    write its choices
+                    write its choices, its trace, a page that shows it and a test
+  --why             the chain of causes of the first failure, or of that of --replay
+  --when            since when it could not be helped: what may follow is drawn again and again
+  --ablate          what it needs: without which single thing it does not fail
+  --diff ONE TWO    where two traces part
   --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
                     break the core in each of these ways, and see in how many seeds it is found
                     (default: all, within 2000); with --check only whether each compiles
@@ -44,6 +50,9 @@ pub(super) enum Task {
     /// What fails first, or a choice log.
     Minimize(Option<PathBuf>),
     Replay(PathBuf),
+    /// Of what fails first, or of a choice log.
+    Explain(Question, Option<PathBuf>),
+    Diff(PathBuf, PathBuf),
     Sweep,
 }
 
@@ -84,8 +93,24 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
                 let path = parser.value()?.into();
                 options.task = match options.task {
                     Task::Minimize(_) => Task::Minimize(Some(path)),
+                    Task::Explain(question, _) => Task::Explain(question, Some(path)),
                     _ => Task::Replay(path),
                 };
+            }
+            Long(question @ ("why" | "when" | "ablate")) => {
+                let question = match question {
+                    "why" => Question::Why,
+                    "when" => Question::When,
+                    _ => Question::Ablate,
+                };
+                let path = match options.task {
+                    Task::Replay(path) => Some(path),
+                    _ => None,
+                };
+                options.task = Task::Explain(question, path);
+            }
+            Long("diff") => {
+                options.task = Task::Diff(parser.value()?.into(), parser.value()?.into());
             }
             Long("mutants") => {
                 let jobs = options.sweep.jobs;

@@ -1,6 +1,7 @@
 //! `--replay`: a run again, by the choices that were written down.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use super::options::Options;
@@ -26,7 +27,7 @@ pub(super) fn replay(options: &Options, path: &Path) -> Exit {
         }
     };
     let profile = subject.name();
-    let run = match world(&subject, Choices::replayed(log), true) {
+    let run = match world(&*subject, Choices::replayed(log), true) {
         Ok(run) => run,
         Err(text) => {
             println!("FAIL  {}  profile {profile}", Property::M3);
@@ -58,8 +59,15 @@ pub(super) fn replay(options: &Options, path: &Path) -> Exit {
     Exit::Failed
 }
 
+/// Whether a file is a trace, by its first letter.
+pub(super) fn is_trace(path: &Path) -> bool {
+    let mut first = [0; 1];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first == *b"{"
+}
+
 /// A choice log, and what it is of.
-pub(super) fn read(path: &Path) -> Result<(Builtin, ChoiceLog), String> {
+pub(super) fn read(path: &Path) -> Result<(Box<dyn Subject>, ChoiceLog), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let log = ChoiceLog::parse(&text)?;
     match log.world("app") {
@@ -70,7 +78,7 @@ pub(super) fn read(path: &Path) -> Result<(Builtin, ChoiceLog), String> {
     let name = log.world("profile").ok_or("line 1 names no profile")?;
     let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
     let preset = preset.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
-    Ok((Builtin(preset), log))
+    Ok((Builtin(preset).boxed(), log))
 }
 
 #[cfg(test)]

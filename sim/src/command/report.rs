@@ -1,18 +1,25 @@
 //! What is printed: by the command, and by the test that a scenario is.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::thread;
 
 use super::Exit;
+use super::minimize::DIRECTORY;
 use super::options::Options;
 use crate::choice::Choices;
+use crate::explain::{self, Account, Inquiry, Patience, Screen};
 use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
+use crate::shrink;
 use crate::sweep::{Finding, Subject, Sum, Sweep, world};
 use crate::trace::{Story, Trace};
 
 /// Lines of a failing world's end.
 const TAIL_LINES: usize = 12;
 const LINE_CHARS: usize = 110;
+/// Runs in which two that differed may do so again.
+const AGAIN: usize = 8;
 /// Seeds that are named besides the first that fails.
 const OTHERS_MAX: usize = 8;
 /// A swarm of so many must put everything to the test; a smaller one may not come to it.
@@ -30,9 +37,6 @@ pub(super) fn sweep(subject: &dyn Subject, options: &Options, sum: &Sum) -> Exit
     let seeds = &options.sweep.seeds;
     let lines = if options.is_traced { usize::MAX } else { TAIL_LINES };
     if let Some((exit, mut screen)) = failure(subject, &options.sweep, sum, lines) {
-        let (seed, profile) = (sum.findings[0].0, subject.name());
-        let _ =
-            writeln!(screen, "\n      again   cargo sim --seed {seed} --profile {profile} --trace");
         let _ = writeln!(screen, "      {}", sum.speed());
         print!("{screen}");
         return exit;
@@ -51,12 +55,37 @@ pub(super) fn sweep(subject: &dyn Subject, options: &Options, sum: &Sum) -> Exit
     if is_judged && !vacuous.is_empty() { Exit::Vacuous } else { Exit::Held }
 }
 
-/// The screen of a test that fails.
+/// The screen of a test that fails, made as small as time allows. What is kept of it is written.
 pub(crate) fn of_check(subject: &dyn Subject, sweep: &Sweep, sum: &Sum) -> Option<String> {
+    let (seed, finding) = sum.findings.first()?;
+    let (name, place) = (subject.name(), place(subject, sweep, *seed));
+    let again = format!("PARLOR_SIM_SEEDS={seed} cargo test {name}");
+    if !matches!(finding, Finding::Parted(..))
+        && let Some(failed) = shrink::failing(subject, Choices::new(*seed))
+    {
+        let log = failed.log.with("app", name).with("profile", name);
+        if let Ok(inquiry) = Inquiry::of(subject, log, Patience::TEST) {
+            let property = inquiry.account.failure.property;
+            let directory = Path::new(DIRECTORY).join(format!("{name}-{property}-{seed}"));
+            let files = inquiry.write(subject, &directory).unwrap_or_else(|error| {
+                vec![("look", format!("{} cannot be written: {error}", directory.display()))]
+            });
+            return Some(inquiry.screen(&place, &again, &files).to_string());
+        }
+    }
     let (_, mut screen) = failure(subject, sweep, sum, TAIL_LINES)?;
-    let (seed, name) = (sum.findings[0].0, subject.name());
-    let _ = writeln!(screen, "\n      again   PARLOR_SIM_SEEDS={seed} cargo test {name}");
+    let _ = writeln!(screen, "\n      again   {again}");
     Some(screen)
+}
+
+/// Which world it is, among how many.
+fn place(subject: &dyn Subject, sweep: &Sweep, seed: u64) -> String {
+    let (first, all) = (sweep.seeds.start, sweep.seeds.end - sweep.seeds.start);
+    let profile = subject.name();
+    match all {
+        1 => format!("seed {seed}, {profile}"),
+        _ => format!("seed {seed} (number {} of {all}), {profile}", seed - first + 1),
+    }
 }
 
 /// The first finding: what it is, and its story.
@@ -69,22 +98,16 @@ fn failure(
     let (seed, finding) = sum.findings.first()?;
     let (count, runs) = (sum.findings.len(), sweep.seeds.end - sweep.seeds.start);
     let mut out = String::new();
-    let place = format!("seed {seed}, {} ({count} of {runs} fail)", subject.name());
+    let place = format!("{}, {count} of {runs} fail", place(subject, sweep, *seed));
     let exit = match finding {
-        Finding::Failed(Failure { property: Property::App, at, what }) => {
-            let _ = writeln!(out, "FAIL  app property  {place}\n      {} {what}\n", time(*at));
-            trace(subject, *seed, lines, &mut out);
-            Exit::Failed
-        }
-        Finding::Failed(Failure { property, at, what }) => {
-            let _ =
-                writeln!(out, "FAIL  library {property}  {place}\n      {}", property.sentence());
-            let _ = writeln!(out, "      {} {what}\n", time(*at));
-            trace(subject, *seed, lines, &mut out);
+        Finding::Failed(found) => {
+            told(subject, *seed, found, &place, lines, &mut out);
             Exit::Failed
         }
         Finding::Panicked(text) => {
-            let _ = writeln!(out, "FAIL  panic  {place}\n      {text}");
+            let what = format!("it panicked: {text}");
+            let found = Failure { property: Property::M3, at: 0, what };
+            told(subject, *seed, &found, &place, lines, &mut out);
             Exit::Failed
         }
         Finding::Parted(after, at_most) => {
@@ -100,8 +123,28 @@ fn failure(
     Some((exit, out))
 }
 
-fn time(micros: u64) -> String {
-    format!("{}.{:06} s:", micros / 1_000_000, micros % 1_000_000)
+/// A failure as it is, on one screen; with all of its records if so many lines are wanted.
+fn told(
+    subject: &dyn Subject,
+    seed: u64,
+    found: &Failure,
+    place: &str,
+    lines: usize,
+    out: &mut String,
+) {
+    let failed = shrink::failing(subject, Choices::new(seed));
+    let account = failed.and_then(|failed| Account::of(subject, &failed.log));
+    let account = account.unwrap_or_else(|| Account::bare(found.clone()));
+    if lines == usize::MAX {
+        let _ = write!(out, "{}", Story::new(&account.records));
+    }
+    let (figures, ablation, inevitable) = (None, None, None);
+    let small = "--minimize in the place of --trace makes it small";
+    let files = &[("then", small.to_string())];
+    let again = format!("cargo sim --seed {seed} --profile {} --trace", subject.name());
+    let account = &account;
+    let screen = Screen { place, account, figures, ablation, inevitable, again: &again, files };
+    let _ = write!(out, "{screen}");
 }
 
 fn named((seed, finding): &(u64, Finding)) -> String {
@@ -131,20 +174,37 @@ pub(super) fn end_of(trace: &Trace, lines: usize, out: &mut String) {
     }
 }
 
-/// Names the first thing that differs, if the two runs differ again.
+/// Names the first thing that differs, and the handler it happened in, if the two runs differ
+/// again.
 fn parting(subject: &dyn Subject, seed: u64, (after, at_most): (u64, u64), out: &mut String) {
     let _ = writeln!(out, "      after event {after}, at the latest at event {at_most}");
-    let run = || world(subject, Choices::new(seed), true);
-    let runs = [run(), run()];
-    let [Ok(one), Ok(two)] = &runs else { return };
-    let [one, two] = [one, two].map(|run| run.trace.records());
-    let _ = match one.iter().zip(two).position(|(one, two)| one != two) {
-        Some(place) => {
-            let [first, then] = [one, two].map(|all| cut(&Story::new(all).line(place).to_string()));
-            writeln!(out, "      first  {first}\n      then   {then}")
-        }
-        None => writeln!(out, "      and in this thread, with the same memory, they do not"),
+    let first = world(subject, Choices::new(seed), true);
+    let again = |turn: usize| {
+        thread::scope(|scope| {
+            let noise = vec![0u8; 1 + turn * 7919];
+            let run = scope.spawn(|| world(subject, Choices::new(seed), true)).join();
+            drop(noise);
+            run.ok().and_then(Result::ok)
+        })
     };
+    let found = first.ok().and_then(|one| {
+        (0..AGAIN).filter_map(again).find_map(|two| {
+            let [ones, twos] = [&one, &two].map(|run| run.trace.records());
+            let parting = explain::parting(ones, twos, true)?;
+            let mut text = String::new();
+            for (name, all, n) in [("first", ones, parting.one), ("then", twos, parting.two)] {
+                let line = n.map(|n| Story::new(all).line(n).to_string());
+                let line = line.unwrap_or_else(|| format!("nothing more at {}", parting.at));
+                let _ = writeln!(text, "      {name:<5}  {}", cut(&line));
+                if let Some(handler) = n.and_then(|n| explain::handler(all, n)) {
+                    let _ = writeln!(text, "             in the handler {handler}");
+                }
+            }
+            Some(text)
+        })
+    });
+    let rarely = format!("      and in {AGAIN} more runs it did not differ again\n");
+    let _ = write!(out, "{}", found.unwrap_or(rarely));
     let _ = writeln!(
         out,
         "      usual causes: a std HashMap, a clock, a static, a thread; use a BTreeMap, cx.now(), \

@@ -3,6 +3,7 @@
 
 mod ablate;
 mod diff;
+mod inquiry;
 mod regression;
 mod screen;
 mod story;
@@ -14,8 +15,11 @@ use crate::oracle::{Failure, Property};
 use crate::shrink::Signature;
 use crate::sweep::{Subject, world};
 use crate::trace::{Record, Trace};
-pub(crate) use ablate::{Ablation, Needed, ablate};
-pub(crate) use diff::{Parting, parting};
+#[cfg(test)]
+pub(crate) use ablate::Needed;
+pub(crate) use ablate::{Ablation, ablate};
+pub(crate) use diff::{handler, parting};
+pub(crate) use inquiry::{Inquiry, Patience, deadline};
 pub(crate) use regression::{Kind, regression};
 pub(crate) use screen::{Figures, Screen};
 pub(crate) use story::Tale;
@@ -46,6 +50,11 @@ impl Account {
                 Some(Self::told(failure, &trace))
             }
         }
+    }
+
+    /// Of one that could not be repeated.
+    pub(crate) fn bare(failure: Failure) -> Self {
+        Self { failure, records: Vec::new(), hash: 0, options: None }
     }
 
     fn told(failure: Failure, trace: &Trace) -> Self {

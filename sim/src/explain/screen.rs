@@ -21,6 +21,9 @@ const NEEDED_MAX: usize = 3;
 pub(crate) struct Figures {
     pub(crate) size: Size,
     pub(crate) elapsed: Duration,
+    pub(crate) replays: u64,
+    /// Else it was stopped before nothing made it smaller.
+    pub(crate) is_smallest: bool,
     /// What the world had and the failure does not need.
     pub(crate) needless: Vec<String>,
 }
@@ -134,8 +137,10 @@ impl Screen<'_> {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { size, elapsed, needless } = self;
-        write!(f, "smallest story: {size} ({} s searched", elapsed.as_secs())?;
+        let Self { size, elapsed, replays, is_smallest, needless } = self;
+        let (seconds, more) = (elapsed.as_secs(), if *is_smallest { "" } else { " of more" });
+        write!(f, "smallest story: {size} ({} events; ", size.events())?;
+        write!(f, "{replays} runs{more}, {seconds} s searched")?;
         if needless.is_empty() {
             f.write_str(")")
         } else {
@@ -207,6 +212,8 @@ mod tests {
             let figures = Figures {
                 size: Size { clients: 2, operations: 6, faults: 1 },
                 elapsed: Duration::from_secs(18),
+                replays: 1000,
+                is_smallest: true,
                 needless: vec!["proxy".into(), "pause".into()],
             };
             let inevitable = Inevitable { points: Vec::new(), from: Some(2_000_000) };

@@ -1,7 +1,7 @@
 //! `--when`: from when on a failure could not be helped. The beginning of the run is repeated, and
 //! what follows is drawn anew, again and again: where the share of failures jumps, it happened.
 
-use super::{Share, fails};
+use super::Share;
 use crate::choice::{ChoiceLog, Choices};
 use crate::shrink::Signature;
 use crate::sweep::Subject;
@@ -83,11 +83,6 @@ fn is_decision(what: &What) -> bool {
         What::App(_) => true,
         _ => false,
     }
-}
-
-/// Whether a log fails by itself; the first thing to know of it.
-pub(crate) fn is_failing(subject: &dyn Subject, log: &ChoiceLog, signature: &Signature) -> bool {
-    fails(subject, Choices::edited(log.clone()), signature)
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl Shown {
         self.missing = known - at;
     }
 
+    /// How many bytes wait, and whether the kernel is refusing.
+    pub(crate) fn waiting(&self) -> (usize, bool) {
+        (self.bytes.len(), self.is_refused)
+    }
+
     /// The first bytes are with the kernel.
     pub(crate) fn sent(&mut self, bytes: usize, is_refused: bool) {
         self.bytes.drain(..bytes);

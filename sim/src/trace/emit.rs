@@ -438,12 +438,4 @@ impl Trace {
             recorder.add(now, recorder.cause, at, What::Note(text().into()));
         });
     }
-
-    /// A word about what happens.
-    pub(crate) fn line(&mut self, now: u64, line: impl FnOnce() -> String) {
-        self.with(|recorder| {
-            let note = What::Note(line().into());
-            recorder.add(now, recorder.cause, NODE, note);
-        });
-    }
 }

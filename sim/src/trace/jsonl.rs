@@ -14,7 +14,7 @@
 //! | `in.eof`, `in.lost`, `in.writable` | `turn`, `conn` |
 //! | `in.sent` | `turn`, `conn`, `bytes`, `refused` |
 //! | `in.timeout` | `turn`, `why`: the wake that was announced |
-//! | `in.job` | `turn`, `number` in the order of posting, `kind`, `site` or null, `args` |
+//! | `in.job` | `turn`, `number` in the order in which the program posted, or null, `kind`, `site` or null, `args` |
 //! | `in.shutdown` | `turn` |
 //! | `out.grow` | `conn`, `b`, `pk`: the packets that are whole with it |
 //! | `out.flush`, `out.pause`, `out.resume`, `out.shut` | `conn` |
@@ -25,10 +25,11 @@
 //! | `app.settle` | `id` or null, `sock`, `outcome`, `args` |
 //! | `net.send`, `net.recv`, `net.lose` | `dir` up or down, `conn`, `from`, `to`: offsets; on sending `due`; `flag` syn, fin or rst if it is one |
 //! | `peer.say`, `peer.hear` | `conn`, `unit`, `end`: the offset behind it, `b` |
-//! | `fault.on`, `fault.off` | `fault`, and its magnitudes by name |
+//! | `fault.on`, `fault.off` | `fault`, `on` whom, and its magnitudes by name |
 //! | `mark` | `name` |
 //! | `oracle` | `id`, `verdict`, `text` |
 //! | `shadow` | `of`, and the fields that have changed; all of them every 1,024 records |
+//! | `when` | `points`: a list of `[t, p, of]`: the share that fails of so many worlds that begin as this one until `t` |
 //! | `note` | `text` |
 
 use std::fmt;
@@ -119,7 +120,7 @@ pub(super) fn line(n: u64, record: &Record) -> Value {
     line.add("c", record.cause.map(u64::from));
     line.add("k", record.what.kind());
     line.add("at", &*record.at.to_string());
-    line.what(&record.what);
+    line.what(&record.what, &record.at.to_string());
     Value::Object(line.0)
 }
 
@@ -130,7 +131,7 @@ impl Fields {
         self.0.push((name.into(), value.into()));
     }
 
-    fn what(&mut self, what: &What) {
+    fn what(&mut self, what: &What, at: &str) {
         match what {
             What::In(turn, input) => {
                 self.add("turn", *turn);
@@ -157,6 +158,7 @@ impl Fields {
             }
             What::Fault(Fault { fault, parameters, .. }) => {
                 self.add("fault", &**fault);
+                self.add("on", at);
                 parameters.iter().for_each(|(name, value)| self.add(name, *value));
             }
             What::Mark(name) => self.add("name", &**name),
@@ -168,6 +170,14 @@ impl Fields {
             What::Shadow { of, fields } => {
                 self.add("of", &**of);
                 fields.iter().for_each(|(name, value)| self.add(name, value.clone()));
+            }
+            What::When(points) => {
+                let point = |&(t, failed, of): &(u64, u32, u32)| {
+                    let share = f64::from(failed) / f64::from(of.max(1));
+                    let share = Value::Number(format!("{share:.4}"));
+                    Value::List(vec![t.into(), share, u64::from(of).into()])
+                };
+                self.add("points", Value::List(points.iter().map(point).collect()));
             }
             What::Note(text) => self.add("text", &**text),
         }

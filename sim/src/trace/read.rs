@@ -196,7 +196,7 @@ impl<'a> Fields<'a> {
             }),
             "in.timeout" => input(Input::Timeout { why: self.boxed("why")? }),
             "in.job" => input(Input::Job {
-                number: self.number("number")?,
+                number: self.get("number")?.number(),
                 job: self.boxed("kind")?,
                 site: self.maybe("site")?,
                 args: self.boxed("args")?,
@@ -323,6 +323,16 @@ impl<'a> Fields<'a> {
                     .map(|(name, value)| (name.as_str().into(), value.clone()))
                     .collect(),
             },
+            "when" => {
+                let point = |point: &Value| {
+                    let [t, Value::Number(share), of] = point.list()? else { return None };
+                    let of: u32 = of.number()?.try_into().ok()?;
+                    let failed = share.parse::<f64>().ok()? * f64::from(of);
+                    Some((t.number()?, failed.round() as u32, of))
+                };
+                let points = self.list("points")?.iter().map(point).collect::<Option<_>>();
+                What::When(points.ok_or("\"points\" is no list of shares")?)
+            }
             "note" => What::Note(self.boxed("text")?),
             other => What::Note(other.into()),
         })
@@ -388,7 +398,7 @@ pub(super) mod tests {
             input(Input::Writable { conn: 2 }),
             input(Input::Sent { conn: 2, bytes: 0, refused: true }),
             input(Input::Timeout { why: "Ping".into() }),
-            input(Input::Job { number: 1, job: "run".into(), site: None, args: "".into() }),
+            input(Input::Job { number: Some(1), job: "run".into(), site: None, args: "".into() }),
             input(Input::Shutdown),
             What::Out(2, Output::Grow { bytes: [0, 255].into(), packets: vec!["2".into()] }),
             What::Out(2, Output::Flush),
@@ -417,6 +427,7 @@ pub(super) mod tests {
             What::Mark("ack.ok".into()),
             What::Oracle { id: "S0".into(), verdict: "fail".into(), text: "no".into() },
             What::Shadow { of: "c1/2".into(), fields: vec![("unsent".into(), 5.into())] },
+            What::When(vec![(5, 1, 50)]),
             What::Note("a\u{2028}b".into()),
         ];
         let record = |(place, what): (usize, What)| Record {

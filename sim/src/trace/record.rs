@@ -103,6 +103,9 @@ pub enum What {
         /// What changed.
         fields: Vec<(Box<str>, Value)>,
     },
+    /// How often the worlds that may follow fail: until when this one is repeated, how many of
+    /// them fail, and of how many.
+    When(Vec<(u64, u32, u32)>),
     /// A word about it.
     Note(Box<str>),
 }
@@ -118,7 +121,7 @@ pub enum Input {
     Writable { conn: u32 },
     Sent { conn: u32, bytes: u64, refused: bool },
     Timeout { why: Box<str> },
-    Job { number: u64, job: Box<str>, site: Option<Box<str>>, args: Box<str> },
+    Job { number: Option<u64>, job: Box<str>, site: Option<Box<str>>, args: Box<str> },
     Shutdown,
 }
 
@@ -299,6 +302,7 @@ impl What {
             Self::Mark(_) => "mark",
             Self::Oracle { .. } => "oracle",
             Self::Shadow { .. } => "shadow",
+            Self::When(_) => "when",
             Self::Note(_) => "note",
         }
     }

@@ -78,7 +78,8 @@ fn said(what: &What, story: &Story<'_>) -> String {
                 }
                 Input::Timeout { why } => why.to_string(),
                 Input::Job { number, job, site, args } => {
-                    format!("#{number} {job} {} {}", site.as_deref().unwrap_or(""), cut(args))
+                    let number = number.map(|number| format!("#{number} ")).unwrap_or_default();
+                    format!("{number}{job} {} {}", site.as_deref().unwrap_or(""), cut(args))
                 }
                 _ => String::new(),
             };
@@ -109,6 +110,10 @@ fn said(what: &What, story: &Story<'_>) -> String {
         What::Shadow { of, fields } => {
             let fields = fields.iter().map(|(name, value)| format!("{name} {value}"));
             format!("{of}: {}", fields.collect::<Vec<_>>().join(", "))
+        }
+        What::When(points) => {
+            let points = points.iter().map(|(t, failed, of)| format!("{} {failed}/{of}", time(*t)));
+            points.collect::<Vec<_>>().join(", ")
         }
         What::Note(text) => text.to_string(),
     }

@@ -5,20 +5,20 @@ use super::record::Dir;
 
 /// One unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
+pub(super) struct Unit {
     /// A packet, or a request or an answer with its packets.
-    pub text: String,
+    pub(super) text: String,
     /// Its Engine.IO packets.
-    pub packets: Vec<String>,
+    pub(super) packets: Vec<String>,
     /// Its bytes, those that were told in parts excepted.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// The offset behind it.
-    pub end: u64,
+    pub(super) end: u64,
 }
 
 /// Cuts one direction of a connection into units.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     dir: Dir,
     mode: Mode,
     /// What is not yet whole.
@@ -52,12 +52,12 @@ const FRAME_MAX: u64 = 1 << 30;
 
 impl Decoder {
     /// At the beginning of a direction.
-    pub fn new(dir: Dir) -> Self {
+    pub(super) fn new(dir: Dir) -> Self {
         Self { dir, mode: Mode::Http, buffer: Vec::new(), told: 0, start: 0 }
     }
 
     /// The units that are whole with these bytes.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Unit> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<Unit> {
         self.buffer.extend(bytes);
         let mut units = Vec::new();
         while let Some(front) = self.front() {
@@ -73,7 +73,7 @@ impl Decoder {
     }
 
     /// What has come and is not told yet, as a part.
-    pub fn part(&mut self) -> Option<Unit> {
+    pub(super) fn part(&mut self) -> Option<Unit> {
         let bytes = self.buffer[self.told..].to_vec();
         self.told = self.buffer.len();
         let text = format!("({} bytes of something)", bytes.len());

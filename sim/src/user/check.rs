@@ -1,5 +1,6 @@
 //! One call for a test: worlds of a program, from their seeds to a screen that says what is wrong.
 
+use std::any::type_name;
 use std::env;
 use std::marker::PhantomData;
 use std::num::NonZero;
@@ -12,6 +13,8 @@ use parlor::{App, Handle};
 use super::sim::{Setting, Sim};
 use crate::choice::Choices;
 use crate::command::{options, report};
+use crate::explain::{Kind, regression};
+use crate::oracle::Failure;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{Run, World};
 
@@ -90,6 +93,23 @@ struct Check<S, P, F> {
     state: PhantomData<fn() -> S>,
 }
 
+/// Runs one world of a program as a choice log says, and holds it against all that a
+/// [`check`] of the same scenario does: the test that is kept of a failure. If the choices no
+/// longer fit the world, that is told on standard error, since then it shows less.
+///
+/// # Panics
+///
+/// If something does not hold, or the text is no choice log.
+pub fn check_choices<S, P, F>(choices: &str, program: P, scenario: F)
+where
+    S: Send + 'static,
+    P: Fn(Handle<S>) -> App<S> + Sync,
+    F: Fn(&mut Sim<S>) + Sync,
+{
+    let check = Check { name: "check_choices".into(), program, scenario, state: PhantomData };
+    crate::sweep::repeat(&check, choices);
+}
+
 impl<S, P, F> Subject for Check<S, P, F>
 where
     S: Send + 'static,
@@ -98,6 +118,11 @@ where
 {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
+        let names = (type_name::<P>(), type_name::<F>());
+        Some(regression(Kind::Check(names.0, names.1), failure, seed))
     }
 
     fn run(&self, mut choices: Choices, is_told: bool) -> Run {

@@ -24,7 +24,7 @@ mod script;
 mod sim;
 mod view;
 
-pub use check::check;
+pub use check::{check, check_choices};
 pub use client::Client;
 pub(crate) use demand::Demands;
 pub use demand::{Demanded, Holds};

@@ -97,6 +97,7 @@ impl<S: Send + 'static> Pair<S> {
     }
 
     /// Does something in the server, from outside, as one turn.
+    #[track_caller]
     pub fn server<R>(&mut self, work: impl FnOnce(&mut Root<'_, S>) -> R) -> R {
         let result = self.world.run_in_node(work);
         self.sound();
