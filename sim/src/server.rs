@@ -210,12 +210,10 @@ impl<S: Send + 'static> Server<S> {
                     self.soon(hub);
                 }
             }
-            Some(Due::TimedOut) => {
-                if hub.conns[id].server_end().time_out() == Arrived::Reset {
-                    self.readable(id, hub);
-                }
+            Some(Due::TimedOut) if hub.conns[id].server_end().time_out() == Arrived::Reset => {
+                self.readable(id, hub);
             }
-            None => {}
+            Some(Due::TimedOut) | None => {}
         }
         hub.pump_down(id);
     }
@@ -556,7 +554,11 @@ impl<S: Send + 'static> Server<S> {
         }
         self.open.retain(|&other| other != id);
         let mut end = hub.conns[id].server_end();
-        if abort { end.abort() } else { end.close() }
+        if abort {
+            end.abort()
+        } else {
+            end.close()
+        }
         hub.pump_down(id);
     }
 

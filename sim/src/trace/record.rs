@@ -170,12 +170,15 @@ pub struct Command {
     /// Sent now or never.
     pub volatile: bool,
     /// What became of it, for each recipient that is known: the socket, a word, and why.
-    pub out: Vec<(Box<str>, Box<str>, Option<Box<str>>)>,
+    pub out: Vec<Became>,
     /// What became of a broadcast: sent, backlogged, dropped.
     pub fanout: Option<[u32; 3]>,
     /// Dropped because of this, if only one thing can be why.
     pub why: Option<Box<str>>,
 }
+
+/// Of one recipient: the socket, a word for what became of it, and why.
+pub type Became = (Box<str>, Box<str>, Option<Box<str>>);
 
 /// What a segment does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
