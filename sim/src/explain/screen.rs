@@ -47,11 +47,14 @@ impl fmt::Display for Screen<'_> {
         let mut lines = self.head();
         lines.push(String::new());
         if let Some(figures) = self.figures {
-            lines.push(format!("      {figures}"));
+            lines.extend(wrapped("", &figures.to_string(), 2));
             lines.push(String::new());
         }
-        lines.extend(Tale::of(&self.account.records).text(WIDTH));
-        lines.push(String::new());
+        let tale = Tale::of(&self.account.records).text(WIDTH);
+        if !tale.is_empty() {
+            lines.extend(tale);
+            lines.push(String::new());
+        }
         let tail = self.tail();
         // The head and what to do are never cut; the middle of the story is.
         let room = HEIGHT.saturating_sub(tail.len());
@@ -138,9 +141,14 @@ impl Screen<'_> {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { size, elapsed, replays, is_smallest, needless } = self;
-        let (seconds, more) = (elapsed.as_secs(), if *is_smallest { "" } else { " of more" });
-        write!(f, "smallest story: {size} ({} events; ", size.events())?;
-        write!(f, "{replays} runs{more}, {seconds} s searched")?;
+        let count = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
+        let (clients, events) = (count(size.clients, "client"), count(size.events(), "event"));
+        let faults = count(size.faults, "fault");
+        let searched = if *is_smallest { "searched" } else { "searched of more" };
+        write!(f, "smallest story: {clients}, {events}, {faults} ")?;
+        write!(f, "({replays} runs, {} s {searched}", elapsed.as_secs())?;
         if needless.is_empty() {
             f.write_str(")")
         } else {
