@@ -7,11 +7,11 @@ use std::collections::BinaryHeap;
 use crate::choice::{Choices, Stream};
 use crate::client::Timer;
 use crate::client::unit::{Notes, Unit};
-use crate::net::{Pipe, Read, Shape};
+use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
 use crate::oracle::sockets::Sockets;
-use crate::profile::Profile;
+use crate::profile::{Profile, Syn};
 use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
@@ -22,9 +22,12 @@ pub(crate) enum Event {
     /// A segment arrives: at the server, or at the client.
     Up(usize),
     Down(usize),
-    /// A reset arrives.
+    /// A reset arrives, of whoever stands between client and server.
     ResetUp(usize),
     ResetDown(usize),
+    /// A direction wanted to be reminded.
+    DueUp(usize),
+    DueDown(usize),
     /// The server's driver has something to do.
     Pass,
     /// A client's timer, and the life of the client in which it was set.
@@ -56,15 +59,23 @@ pub(crate) struct Conn {
     pub(crate) is_left: bool,
     /// The client does not read.
     pub(crate) is_deaf: bool,
-    /// One side has reset it.
+    /// Somebody between has reset it.
     pub(crate) is_reset: bool,
-    /// The server's side knows of the reset.
-    pub(crate) is_lost: bool,
     pub(crate) is_hostile: bool,
     /// One side vanished without a word.
     pub(crate) is_cut: bool,
     /// For what is drawn of it besides the bytes' journeys.
     pub(crate) stream: Stream,
+}
+
+impl Conn {
+    pub(crate) fn server_end(&mut self) -> End<'_> {
+        End { reads: &mut self.up, writes: &mut self.down }
+    }
+
+    pub(crate) fn client_end(&mut self) -> End<'_> {
+        End { reads: &mut self.down, writes: &mut self.up }
+    }
 }
 
 /// See the module's doc.
@@ -176,10 +187,15 @@ impl Hub {
         let [stream, up, down] =
             ["conn", "up", "down"].map(|name| self.choices.stream_of(name, client as u64, number));
         let mut shape = links.draw(&mut self.choices, stream);
+        let syn = links.draw_syn(&mut self.choices, stream);
         if self.is_healed {
             heal(&mut shape);
         }
-        let opened_at = self.now + shape.latency;
+        let late = match syn {
+            Syn::Late(late) if !self.is_healed => late,
+            _ => 0,
+        };
+        let opened_at = self.now + shape.latency + late;
         self.conns.push(Conn {
             client,
             up: Pipe::new(shape, up, opened_at),
@@ -190,14 +206,26 @@ impl Hub {
             is_left: false,
             is_deaf: false,
             is_reset: false,
-            is_lost: false,
             is_hostile: false,
             is_cut: false,
             stream,
         });
         self.trace.connects(client);
         self.flagged((id, Dir::Up), Flag::Syn, opened_at, Event::Syn(id));
+        if syn == Syn::Lost && !self.is_healed {
+            self.cut(id);
+        }
         id
+    }
+
+    /// A connection becomes half-open: each side goes on as if the other were there.
+    pub(crate) fn cut(&mut self, id: usize) {
+        let conn = &mut self.conns[id];
+        conn.is_cut = true;
+        conn.up.cut();
+        conn.down.cut();
+        self.pump_up(id);
+        self.pump_down(id);
     }
 
     /// A client writes; what does not fit waits. Within the bytes these units end.
@@ -233,37 +261,21 @@ impl Hub {
 
     /// A client resets.
     pub(crate) fn reset_by_client(&mut self, id: usize) {
-        self.conns[id].is_left = true;
-        self.reset_up(id);
-    }
-
-    fn reset_up(&mut self, id: usize) {
         let conn = &mut self.conns[id];
-        if !conn.is_reset && !conn.is_cut {
-            conn.is_reset = true;
-            let at = self.now + conn.up.shape.latency;
-            self.flagged((id, Dir::Up), Flag::Rst, at, Event::ResetUp(id));
-        }
-    }
-
-    /// The server resets.
-    pub(crate) fn reset_down(&mut self, id: usize) {
-        let conn = &mut self.conns[id];
-        if !conn.is_reset && !conn.is_cut {
-            conn.is_reset = true;
-            let at = self.now + conn.down.shape.latency;
-            self.flagged((id, Dir::Down), Flag::Rst, at, Event::ResetDown(id));
-        }
+        conn.is_left = true;
+        conn.client_end().abort();
+        self.pump_up(id);
     }
 
     fn client_pumps(&mut self, id: usize) {
         let conn = &mut self.conns[id];
         if !conn.unsent.is_empty() {
-            let taken = conn.up.write(&conn.unsent);
+            let taken = conn.up.write(self.now, &conn.unsent);
             conn.unsent.drain(..taken);
         }
         if conn.is_ending && conn.unsent.is_empty() {
-            conn.up.shut();
+            conn.is_ending = false;
+            conn.client_end().close();
         }
         self.pump_up(id);
     }
@@ -272,12 +284,18 @@ impl Hub {
         let mut arrivals = Vec::new();
         self.conns[id].up.pump(self.now, &mut self.choices, |at| arrivals.push(at));
         self.under_way((id, Dir::Up), &arrivals);
+        while let Some(at) = self.conns[id].up.reminder(self.now) {
+            self.push(at, Event::DueUp(id));
+        }
     }
 
     pub(crate) fn pump_down(&mut self, id: usize) {
         let mut arrivals = Vec::new();
         self.conns[id].down.pump(self.now, &mut self.choices, |at| arrivals.push(at));
         self.under_way((id, Dir::Down), &arrivals);
+        while let Some(at) = self.conns[id].down.reminder(self.now) {
+            self.push(at, Event::DueDown(id));
+        }
     }
 
     /// So many segments have just been put onto the wire.
@@ -285,8 +303,9 @@ impl Hub {
         let cause = self.trace.cause();
         for (&at, left) in arrivals.iter().zip((0..arrivals.len()).rev()) {
             if self.trace.is_recorded() {
-                let (bytes, is_end) = self.pipe(id, dir).under_way(left).unwrap_or_default();
-                self.trace.sends(self.now, (id, dir), bytes, fin(is_end), at);
+                let segment = self.pipe(id, dir).under_way(left);
+                let (bytes, kind) = segment.unwrap_or((0, Kind::Bytes));
+                self.trace.sends(self.now, (id, dir), bytes, flag(kind), at);
             }
             self.push(at, if dir == Dir::Up { Event::Up(id) } else { Event::Down(id) });
             self.trace.goes_on(cause);
@@ -309,65 +328,80 @@ impl Hub {
     }
 
     /// What arrives next in a direction does so now.
-    fn arrives(&mut self, id: usize, dir: Dir) -> bool {
-        let first = self.pipe(id, dir).arriving();
+    fn arrives(&mut self, id: usize, dir: Dir) -> Arrived {
+        let pipe = self.pipe(id, dir);
+        let (first, unread) = (pipe.arriving(), pipe.unread());
         let conn = &mut self.conns[id];
-        let pipe = if dir == Dir::Up { &mut conn.up } else { &mut conn.down };
-        let is_news = pipe.arrive();
-        if let Some((bytes, is_end)) = first {
-            self.trace.receives(self.now, (id, dir), bytes, fin(is_end), !is_news);
+        let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
+        let arrived = end.arrive(self.now);
+        if let Some((bytes, kind)) = first {
+            let is_lost = matches!(arrived, Arrived::Nothing | Arrived::Answered);
+            self.trace.receives(self.now, (id, dir), bytes, flag(kind), is_lost);
         }
-        is_news
+        if arrived == Arrived::Reset {
+            self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+        }
+        arrived
     }
 
-    /// A reset takes with it what was not read.
-    pub(crate) fn discard(&mut self, id: usize, dir: Dir) {
-        self.trace.loses(self.now, (id, dir), self.pipe(id, dir).unread());
+    /// Somebody between client and server resets the connection, as far as one end is concerned.
+    pub(crate) fn hit(&mut self, id: usize, dir: Dir) -> Arrived {
+        let unread = self.pipe(id, dir).unread();
         let conn = &mut self.conns[id];
-        let pipe = if dir == Dir::Up { &mut conn.up } else { &mut conn.down };
-        pipe.discard();
+        if conn.is_cut {
+            return Arrived::Nothing;
+        }
+        let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
+        let arrived = end.reset();
+        self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+        arrived
     }
 
-    /// A segment arrives at the server. Says whether it has something to read.
-    pub(crate) fn arrive_up(&mut self, id: usize) -> bool {
-        let is_news = self.arrives(id, Dir::Up);
-        if self.conns[id].up.edge() {
-            self.client_pumps(id);
-        } else {
-            self.pump_up(id);
+    /// A segment arrives at the server.
+    pub(crate) fn arrive_up(&mut self, id: usize) -> Arrived {
+        let arrived = self.arrives(id, Dir::Up);
+        if arrived == Arrived::Answered {
+            self.pump_down(id);
         }
-        is_news
+        self.pump_up(id);
+        arrived
     }
 
     /// A segment arrives at the client, which reads it unless it is deaf: what it reads, and
     /// whether it read the end.
     pub(crate) fn arrive_down(&mut self, id: usize) -> (Vec<u8>, bool) {
-        self.arrives(id, Dir::Down);
-        self.read_down(id)
+        let arrived = self.arrives(id, Dir::Down);
+        if arrived == Arrived::Answered {
+            self.pump_up(id);
+        }
+        let (bytes, is_end) = self.read_down(id);
+        (bytes, is_end || arrived == Arrived::Reset)
     }
 
     pub(crate) fn read_down(&mut self, id: usize) -> (Vec<u8>, bool) {
         let conn = &mut self.conns[id];
         let mut bytes = Vec::new();
-        if conn.is_deaf {
-            return (bytes, false);
-        }
         let mut is_end = false;
-        loop {
+        while !conn.is_deaf && !conn.is_left {
             match conn.down.read(usize::MAX, &mut bytes) {
                 Read::Bytes(_) => {}
-                Read::End => is_end = true,
+                Read::End | Read::Lost => is_end = true,
                 Read::Nothing => break,
             }
         }
-        if conn.is_left {
-            if !bytes.is_empty() {
-                self.reset_up(id);
-            }
-            return (Vec::new(), false);
-        }
         self.pump_down(id);
         (bytes, is_end)
+    }
+
+    /// What the client's kernel wanted to be reminded of. Says whether the connection is dead.
+    pub(crate) fn due_up(&mut self, id: usize) -> bool {
+        match self.conns[id].up.due(self.now) {
+            Some(Due::Room) => self.client_pumps(id),
+            Some(Due::TimedOut) => return self.conns[id].client_end().time_out() == Arrived::Reset,
+            None => {}
+        }
+        self.pump_up(id);
+        false
     }
 
     pub(crate) fn timer(&mut self, after: u64, client: usize, life: u32, timer: Timer) {
@@ -396,12 +430,18 @@ impl Hub {
     }
 }
 
-fn fin(is_end: bool) -> Flag {
-    if is_end { Flag::Fin } else { Flag::None }
+fn flag(kind: Kind) -> Flag {
+    match kind {
+        Kind::Bytes => Flag::None,
+        Kind::End => Flag::Fin,
+        Kind::Reset => Flag::Rst,
+    }
 }
 
 fn heal(shape: &mut Shape) {
     shape.latency = shape.latency.min(50_000);
     shape.jitter = shape.jitter.min(5000);
     shape.bandwidth = shape.bandwidth.max(1_000_000);
+    shape.buffer_bytes = shape.buffer_bytes.max(16_384);
+    shape.window_bytes = shape.window_bytes.max(16_384);
 }

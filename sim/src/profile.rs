@@ -7,7 +7,7 @@ use parlor::Config;
 
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
-use crate::net::Shape;
+use crate::net::{self, Shape};
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1000 * MS;
@@ -59,6 +59,8 @@ pub(crate) struct Profile {
     /// From one fault to the next, on average; `None` for no faults at all.
     pub(crate) fault_every: Option<u64>,
     pub(crate) faults: Faults,
+    /// Clients connect for the first time within so long, 1 for at once.
+    pub(crate) born_within: u64,
     /// How long work from outside is on its way.
     pub(crate) outside: (u64, u64),
     /// Between two things that a client does, on average.
@@ -115,9 +117,20 @@ pub(crate) struct Links {
     buffer_bytes: (u64, u64),
     /// Whether a writer hears of room from the first byte on, instead of at a third.
     is_edge_early: bool,
+    /// One connection in so many loses SYNs until the network heals; 0 for none.
+    syn_lost_one_in: u64,
 }
 
 impl Links {
+    pub(crate) fn draw_syn(&self, choices: &mut Choices, stream: Stream) -> Syn {
+        let is_lost =
+            self.syn_lost_one_in > 0 && choices.happens(stream, 1, self.syn_lost_one_in);
+        match if is_lost { 1 + choices.choose(stream, 4) as u32 } else { 0 } {
+            4 => Syn::Lost,
+            losses => Syn::Late(net::syn_delay(losses)),
+        }
+    }
+
     pub(crate) fn draw(&self, choices: &mut Choices, stream: Stream) -> Shape {
         let buffer_bytes = scale_down(choices, stream, self.buffer_bytes) as usize;
         let is_cut = self.cut_one_in > 0 && choices.happens(stream, 1, self.cut_one_in);
@@ -132,8 +145,22 @@ impl Links {
             buffer_bytes,
             window_bytes: buffer_bytes,
             edge_bytes: if self.is_edge_early { 1 } else { buffer_bytes / 3 },
+            is_flushed_by_reset: choices.happens(stream, 1, 2),
+            patience: match choices.choose(stream, 8) {
+                0 => None,
+                losses => Some(net::stall(2 + losses as u32)),
+            },
         }
     }
+}
+
+/// What becomes of a connection's first segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syn {
+    /// It arrives so much later than it could.
+    Late(u64),
+    /// It goes nowhere, and so does each further one.
+    Lost,
 }
 
 /// A number between two, each size as likely as any other. The low one is the simplest.
@@ -198,6 +225,7 @@ impl Profile {
                 profile.links.latency = (500, 500);
                 profile.pass_delay = 0;
                 profile.is_tied = false;
+                profile.born_within = 1;
                 return profile;
             }
             Network::Calm => return profile,
@@ -216,12 +244,17 @@ impl Profile {
                     jitter: 80 * MS,
                     bandwidth: (20_000, 1_000_000),
                     buffer_bytes: (4096, 65_536),
+                    syn_lost_one_in: 20,
                     ..Self::standard().links
                 };
                 (links, 2 * SECOND, all)
             }
             Network::TrainTunnel => {
-                let links = Links { latency: (40 * MS, 200 * MS), ..Self::standard().links };
+                let links = Links {
+                    latency: (40 * MS, 200 * MS),
+                    syn_lost_one_in: 5,
+                    ..Self::standard().links
+                };
                 let faults = Faults { reset: false, server_pause: false, deaf: false, ..all };
                 (links, SECOND, faults)
             }
@@ -234,6 +267,7 @@ impl Profile {
                     segment_bytes: (4, 1500),
                     buffer_bytes: (1024, 1 << 17),
                     is_edge_early: false,
+                    syn_lost_one_in: 20,
                 };
                 profile.refuse_one_in = 10;
                 (links, 700 * MS, all)
@@ -267,9 +301,11 @@ impl Profile {
                 segment_bytes: (200, 1500),
                 buffer_bytes: (16_384, 131_072),
                 is_edge_early: false,
+                syn_lost_one_in: 0,
             },
             fault_every: Some(4 * SECOND),
             faults: Faults::ALL,
+            born_within: SECOND,
             outside: (MS, SECOND),
             think: 1100 * MS,
             text_bytes_max: 2000,
@@ -303,6 +339,7 @@ impl Profile {
                 0..=2 => Kind::Polling,
                 3..=5 => Kind::WebSocket,
                 6..=8 => Kind::Upgrading,
+                _ if choices.happens(stream, 1, 2) => Kind::Requester,
                 _ => Kind::Hostile,
             })
             .collect();
@@ -315,6 +352,7 @@ impl Profile {
             segment_bytes: (4, 1500),
             buffer_bytes: (1024, 1 << 18),
             is_edge_early: choices.happens(stream, 1, 2),
+            syn_lost_one_in: [0, 20][choices.choose(stream, 2) as usize],
         };
         let mut half = |label| {
             choices.span(stream, label);

@@ -12,7 +12,7 @@ use parlor::{
 
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
-use crate::net::Read;
+use crate::net::{Arrived, Due, Read};
 use crate::oracle::Property;
 use crate::oracle::egress;
 use crate::outside::Letterbox;
@@ -146,7 +146,8 @@ impl<S: Send + 'static> Server<S> {
         let at = Instant::from_micros(hub.now);
         let peer = Peer::from(address(hub.conns[id].client));
         let Ok(conn) = self.node.accept(at, peer) else {
-            hub.reset_down(id);
+            hub.conns[id].server_end().close();
+            hub.pump_down(id);
             return;
         };
         hub.trace.event(hub.now, 1, id as u64, &[]);
@@ -181,15 +182,9 @@ impl<S: Send + 'static> Server<S> {
 
     /// Something may have arrived.
     pub(crate) fn readable(&mut self, id: usize, hub: &mut Hub) {
-        let Some(end) = self.end(id) else {
-            // The server has closed it: the kernel answers by a reset.
-            let is_known = self.ends.get(id).is_some_and(Option::is_some);
-            if is_known && hub.conns[id].up.unread() > 0 {
-                hub.reset_down(id);
-            }
-            return;
-        };
-        let is_news = hub.conns[id].up.is_readable() || hub.conns[id].is_lost;
+        let Some(end) = self.end(id) else { return };
+        let up = &hub.conns[id].up;
+        let is_news = up.is_readable() || up.is_lost() && end.reading != Reading::Lost;
         if is_news && !end.is_ready {
             end.is_ready = true;
             self.ready.push(id);
@@ -197,22 +192,32 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
+    /// A reset hits the connection.
     pub(crate) fn reset(&mut self, id: usize, hub: &mut Hub) {
-        hub.discard(id, Dir::Up);
-        hub.conns[id].down.discard();
+        hub.hit(id, Dir::Up);
         self.readable(id, hub);
     }
 
-    /// Bytes have left the kernel's buffer.
-    pub(crate) fn acknowledged(&mut self, id: usize, hub: &mut Hub) {
-        if hub.conns[id].down.edge()
-            && let Some(end) = self.end(id)
-            && !end.is_writable
-        {
-            end.is_writable = true;
-            self.writable.push(id);
-            self.soon(hub);
+    /// What the kernel wanted to be reminded of.
+    pub(crate) fn due(&mut self, id: usize, hub: &mut Hub) {
+        match hub.conns[id].down.due(hub.now) {
+            Some(Due::Room) => {
+                if let Some(end) = self.end(id)
+                    && !end.is_writable
+                {
+                    end.is_writable = true;
+                    self.writable.push(id);
+                    self.soon(hub);
+                }
+            }
+            Some(Due::TimedOut) => {
+                if hub.conns[id].server_end().time_out() == Arrived::Reset {
+                    self.readable(id, hub);
+                }
+            }
+            None => {}
         }
+        hub.pump_down(id);
     }
 
     /// One turn of the loop: see `io`'s.
@@ -259,21 +264,25 @@ impl<S: Send + 'static> Server<S> {
         end.is_ready = false;
         let conn = end.id;
         let link = &mut hub.conns[id];
-        if link.is_lost {
-            if end.reading != Reading::Lost {
+        buffer.clear();
+        let read = match end.reading {
+            Reading::On => link.up.read(most, buffer),
+            // Nothing is read, but a reset is known at once.
+            Reading::Paused | Reading::Eof if link.up.is_lost() => Read::Lost,
+            _ => return,
+        };
+        match read {
+            Read::Nothing => {}
+            Read::Lost => {
                 end.reading = Reading::Lost;
                 self.call(hub, 3, id, Input::Lost { conn });
             }
-            return;
-        }
-        if end.reading != Reading::On {
-            return;
-        }
-        buffer.clear();
-        match link.up.read(most, buffer) {
-            Read::Nothing => {}
             Read::End => {
                 end.reading = Reading::Eof;
+                if link.up.is_lost() {
+                    end.is_ready = true;
+                    self.ready.push(id);
+                }
                 self.call(hub, 4, id, Input::Eof { conn });
             }
             Read::Bytes(bytes) => {
@@ -339,16 +348,21 @@ impl<S: Send + 'static> Server<S> {
         if end.reading == Reading::Lost {
             return;
         }
+        let is_asked = self.node.egress(conn).next().is_some();
+        if is_asked && link.server_end().is_failed() {
+            end.reading = Reading::Lost;
+            self.call(hub, 3, id, Input::Lost { conn });
+            return;
+        }
         let (mut sent, mut refused) = (0, false);
-        let room = link.down.room();
-        if is_refusing && room > 0 && self.node.egress(conn).next().is_some() {
-            // Room is told at once: nothing was in the way.
+        if is_asked && is_refusing && link.down.room(hub.now) > 0 {
+            // Room is told as soon as the kernel would: at once, if nothing is in the way.
             link.down.refuse();
             refused = true;
         } else {
             for slice in self.node.egress(conn) {
                 let offered = &slice[..slice.len().min(most - sent)];
-                let taken = link.down.write(offered);
+                let taken = link.down.write(hub.now, offered);
                 sent += taken;
                 refused = taken < offered.len();
                 if refused || sent == most {
@@ -362,9 +376,6 @@ impl<S: Send + 'static> Server<S> {
         hub.pump_down(id);
         hub.trace.event(hub.now, 8, id as u64, &(sent as u64).to_le_bytes());
         self.call(hub, 9, id, Input::Sent { conn, bytes: sent, refused });
-        if refused {
-            self.acknowledged(id, hub);
-        }
     }
 
     fn call(&mut self, hub: &mut Hub, kind: u8, id: usize, input: Input<'_>) {
@@ -544,13 +555,9 @@ impl<S: Send + 'static> Server<S> {
             });
         }
         self.open.retain(|&other| other != id);
-        if abort || hub.conns[id].up.unread() > 0 {
-            hub.conns[id].down.discard();
-            hub.reset_down(id);
-        } else {
-            hub.conns[id].down.shut();
-            hub.pump_down(id);
-        }
+        let mut end = hub.conns[id].server_end();
+        if abort { end.abort() } else { end.close() }
+        hub.pump_down(id);
     }
 
     /// Judges what the scenario demands: one of it, or what is due after a call.

@@ -6,6 +6,7 @@ use crate::choice::{Choices, Stream};
 use crate::client::mind::Mind;
 use crate::client::{Client, Me, Timer};
 use crate::hub::{Event, Hub};
+use crate::net::Arrived;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
@@ -111,6 +112,11 @@ impl<S: Send + 'static> World<S> {
         self.server.run(work, &mut self.hub)
     }
 
+    /// What a client wants and does not have.
+    pub(crate) fn wants(&self, client: usize) -> Option<String> {
+        self.clients[client].wants()
+    }
+
     pub(crate) fn state(&self) -> &S {
         self.server.state()
     }
@@ -167,34 +173,35 @@ impl<S: Send + 'static> World<S> {
             }
             Event::Up(id) => {
                 hub.trace.event(hub.now, 20, id as u64, &[]);
-                if hub.arrive_up(id) {
+                if matches!(hub.arrive_up(id), Arrived::News | Arrived::Reset) {
                     self.server.readable(id, hub);
                 }
             }
             Event::Down(id) => {
                 hub.trace.event(hub.now, 21, id as u64, &[]);
                 let (bytes, is_end) = hub.arrive_down(id);
-                self.server.acknowledged(id, &mut self.hub);
                 self.read(id, &bytes, is_end);
             }
             Event::ResetUp(id) => {
                 let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Rst, is_cut);
                 if !is_cut {
-                    hub.conns[id].is_lost = true;
                     self.server.reset(id, hub);
                 }
             }
             Event::ResetDown(id) => {
-                let conn = &mut hub.conns[id];
-                let (client, is_cut) = (conn.client, conn.is_cut);
+                let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Down), 0, Flag::Rst, is_cut);
-                if !conn.is_left && !is_cut {
-                    conn.is_left = true;
-                    hub.discard(id, Dir::Down);
-                    self.clients[client].end(id, &mut self.hub);
+                if hub.hit(id, Dir::Down) == Arrived::Reset {
+                    self.read(id, &[], true);
                 }
             }
+            Event::DueUp(id) => {
+                if hub.due_up(id) {
+                    self.read(id, &[], true);
+                }
+            }
+            Event::DueDown(id) => self.server.due(id, hub),
             Event::Pass => self.server.pass(hub),
             Event::Client(client, life, timer) => {
                 hub.trace.event(hub.now, 22, client as u64, &[]);
@@ -214,6 +221,7 @@ impl<S: Send + 'static> World<S> {
             self.hub.trace.hears(self.hub.now, id, bytes);
             self.clients[client].bytes(id, bytes, &mut self.hub);
         }
+        // It may have closed over what it has just read.
         if is_end && !self.hub.conns[id].is_left {
             self.clients[client].end(id, &mut self.hub);
             self.hub.leave(id);
@@ -266,11 +274,7 @@ impl<S: Send + 'static> World<S> {
                 hub.push(now, Event::ResetUp(id));
                 hub.push(now, Event::ResetDown(id));
             }
-            5 if faults.half_open => {
-                conn.is_cut = true;
-                conn.up.cut();
-                conn.down.cut();
-            }
+            5 if faults.half_open => hub.cut(id),
             6 if faults.slow => conn.down.shape.bandwidth = 1000,
             7 if faults.server_pause => self.server.pause(now + length),
             8 if faults.deaf => conn.is_deaf = true,

@@ -124,7 +124,7 @@ impl Shown {
         fs::write(&file, viewer::page(trace)).expect("its directory was made just now");
         let mut command = Command::new(chromium);
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
-        command.args(["--window-size=1400,900", "--virtual-time-budget=3000", "--timeout=30000"]);
+        command.args(["--window-size=1400,900", "--timeout=30000"]);
         command.arg(format!("--user-data-dir={}", own.join("profile").display()));
         command.args(["--dump-dom", &format!("file://{}{address}", file.display())]);
         let out = command.output().expect("a browser that exists runs");

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod mind;
 pub(crate) mod packet;
+mod requester;
 mod session;
 pub(crate) mod space;
 pub(crate) mod unit;
@@ -18,6 +19,7 @@ use crate::trace::Entity;
 use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
+use requester::Requester;
 use session::Session;
 use space::{Heard, Space};
 
@@ -30,6 +32,8 @@ pub enum Kind {
     WebSocket,
     /// Polling, and WebSocket as soon as it can be had.
     Upgrading,
+    /// HTTP without Socket.IO: requests behind a poll, without waiting for answers.
+    Requester,
     /// Bytes that are nearly right, requests that do not end, answers that are not read.
     Hostile,
 }
@@ -61,9 +65,16 @@ pub(crate) struct Client {
     session: Option<Session>,
     spaces: Vec<Space>,
     mind: Box<dyn Mind>,
-    hostile: Hostile,
+    /// What it is instead, if it is no client of Socket.IO.
+    stranger: Option<Stranger>,
     /// Whether it wants to be connected.
     is_willing: bool,
+}
+
+/// A client that does not speak Socket.IO, or not well.
+enum Stranger {
+    Hostile(Hostile),
+    Requester(Requester),
 }
 
 /// What all parts of a client know of it.
@@ -107,22 +118,30 @@ impl Client {
         let stream = hub.choices.stream("client", number as u64);
         let masks = hub.choices.stream("masks", number as u64);
         let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
-        let start = hub.choices.choose(stream, 1_000_000);
+        let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
             hub.timer(start, number, 0, Timer::Connect);
         }
         hub.is_gone[number] = !is_willing;
-        let (spaces, hostile) = (Vec::new(), Hostile::default());
-        Self { me, session: None, spaces, mind, hostile, is_willing }
+        let stranger = match kind {
+            Kind::Hostile => Some(Stranger::Hostile(Hostile::default())),
+            Kind::Requester => Some(Stranger::Requester(Requester::default())),
+            Kind::Polling | Kind::WebSocket | Kind::Upgrading => None,
+        };
+        let spaces = Vec::new();
+        Self { me, session: None, spaces, mind, stranger, is_willing }
     }
 
     pub(crate) fn timer(&mut self, life: u32, timer: Timer, hub: &mut Hub) {
         if life != self.me.life && life != Me::ANY_LIFE {
             return;
         }
-        if self.me.kind == Kind::Hostile {
-            self.hostile.timer(&self.me, hub);
+        if let Some(stranger) = &mut self.stranger {
+            match stranger {
+                Stranger::Hostile(hostile) => hostile.timer(&self.me, hub),
+                Stranger::Requester(requester) => requester.timer(&self.me, hub),
+            }
             return;
         }
         match timer {
@@ -162,7 +181,10 @@ impl Client {
 
     /// The server's bytes.
     pub(crate) fn bytes(&mut self, conn: usize, bytes: &[u8], hub: &mut Hub) {
-        if self.me.kind == Kind::Hostile {
+        if let Some(stranger) = &mut self.stranger {
+            if let Stranger::Requester(requester) = stranger {
+                requester.bytes(conn, bytes, hub);
+            }
             return;
         }
         self.with_session(hub, |session, me, hub| session.bytes(conn, bytes, me, hub));
@@ -170,8 +192,11 @@ impl Client {
 
     /// The connection has ended, in order or not.
     pub(crate) fn end(&mut self, conn: usize, hub: &mut Hub) {
-        if self.me.kind == Kind::Hostile {
-            self.hostile.end(conn, hub);
+        if let Some(stranger) = &mut self.stranger {
+            match stranger {
+                Stranger::Hostile(hostile) => hostile.end(conn, hub),
+                Stranger::Requester(requester) => requester.end(conn, hub),
+            }
             return;
         }
         self.with_session(hub, |session, me, hub| session.end(conn, me, hub));
@@ -307,7 +332,7 @@ impl Client {
 
     /// What it wants and does not have: a connection, the upgrade, its namespaces.
     pub(crate) fn wants(&self) -> Option<String> {
-        if self.me.kind == Kind::Hostile || !self.is_willing {
+        if self.stranger.is_some() || !self.is_willing {
             return None;
         }
         let Some(session) = &self.session else { return Some("a session".into()) };

@@ -1,7 +1,7 @@
 //! Sweeping seeds with the simulator that was built around a mutant: it runs as a process of its
 //! own, which may panic, hang or die, and tells on lines how far it is.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,25 +9,28 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use crate::choice::Choices;
 use crate::command::{Builtin, Exit};
 use crate::oracle::Property;
 use crate::profile::Preset;
-use crate::sweep::{Finding, Sweep};
+use crate::sweep::{Finding, Subject, Sweep};
+use crate::world::Run;
 
-/// A process that has told nothing for so long hangs.
+/// A process in which no world has ended for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Seeds of one thread between two lines. The first of them runs twice, which finds what depends on
 /// addresses and costs an eighth.
 const STRIDE: u64 = 8;
 /// What the built simulator is asked to do, and the words of its lines.
 pub(super) const THIS: &str = "this";
+const RAN: &str = "ran";
 const HELD: &str = "held";
 const KILLED: &str = "killed";
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// In the world of this seed.
+    /// In the world of this seed; of one that hung or crashed, at this seed or soon after.
     Killed { seed: u64, by: String, how: How },
     /// In all of them it did what it should have.
     Survived,
@@ -46,13 +49,29 @@ pub(super) enum How {
     Crashed,
 }
 
+/// Tells of each world that it has ended.
+struct Telling<S>(S);
+
+impl<S: Subject> Subject for Telling<S> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn run(&self, choices: Choices, is_told: bool) -> Run {
+        let run = self.0.run(choices, is_told);
+        println!("{RAN}");
+        run
+    }
+}
+
 /// In the built simulator: sweeps until something does not hold, and tells its parent.
 pub(super) fn this(budget: u64, jobs: u64) -> Exit {
     let mut seed = 0;
     while seed < budget {
         let (middle, end) = (budget.min(seed + jobs), budget.min(seed + STRIDE * jobs));
-        let twice = first_of(seed..middle, jobs, true);
-        let found = twice.or_else(|| first_of(middle..end, jobs, false));
+        let worlds = Telling(Builtin(Preset::Swarm));
+        let twice = first_of(&worlds, seed..middle, jobs, true);
+        let found = twice.or_else(|| first_of(&worlds, middle..end, jobs, false));
         if let Some((seed, finding)) = found {
             let (by, how) = match finding {
                 Finding::Failed(failure) => (failure.property.to_string(), "seen"),
@@ -64,7 +83,6 @@ pub(super) fn this(budget: u64, jobs: u64) -> Exit {
             return Exit::Failed;
         }
         println!("{HELD} {end}");
-        let _ = io::stdout().flush();
         seed = end;
     }
     Exit::Held
@@ -72,12 +90,17 @@ pub(super) fn this(budget: u64, jobs: u64) -> Exit {
 
 /// Whether the core without an edit holds in this world, where a mutant did not.
 pub(super) fn is_clean(seed: u64) -> bool {
-    first_of(seed..seed + 1, 1, true).is_none()
+    first_of(&Builtin(Preset::Swarm), seed..seed + 1, 1, true).is_none()
 }
 
-fn first_of(seeds: Range<u64>, jobs: u64, is_twice: bool) -> Option<(u64, Finding)> {
+fn first_of(
+    worlds: &dyn Subject,
+    seeds: Range<u64>,
+    jobs: u64,
+    is_twice: bool,
+) -> Option<(u64, Finding)> {
     let sweep = Sweep { seeds, time_max: None, jobs, is_twice, is_first_enough: true };
-    sweep.run(&Builtin(Preset::Swarm)).findings.into_iter().next()
+    sweep.run(worlds).findings.into_iter().next()
 }
 
 /// Sweeps with a built simulator; `told` hears how many seeds have held.
@@ -123,6 +146,7 @@ fn follow(lines: &Receiver<String>, budget: u64, told: &dyn Fn(u64)) -> Result<F
         let words: Vec<_> = line.split(' ').collect();
         let number = words.get(1).and_then(|word| word.parse().ok());
         match (&words[..], number) {
+            ([RAN], _) => continue,
             ([HELD, _], Some(seeds)) => held = seeds,
             ([KILLED, _, by, "seen"], Some(seed)) => return killed(seed, by, How::Seen),
             ([KILLED, _, by, "panicked"], Some(seed)) => return killed(seed, by, How::Panicked),
@@ -149,7 +173,7 @@ mod tests {
     #[test]
     fn a_process_is_believed_to_its_last_line() {
         let killed = |seed, by: &str, how| Ok(Fate::Killed { seed, by: by.into(), how });
-        assert_eq!(followed(&["held 8", "held 16"]), Ok(Fate::Survived));
+        assert_eq!(followed(&["ran", "held 8", "ran", "held 16"]), Ok(Fate::Survived));
         assert_eq!(followed(&["held 8", "killed 9 V1 seen"]), killed(9, "V1", How::Seen));
         assert_eq!(followed(&["killed 0 M3 panicked"]), killed(0, "M3", How::Panicked));
         assert_eq!(followed(&["held 8"]), killed(8, "crash", How::Crashed));

@@ -30,8 +30,11 @@ impl Table {
             Fate::Killed { seed, by, how } => {
                 self.seeds.push(seed + 1);
                 self.others += u64::from(!mutant.properties.contains(by));
-                let how = if *how == How::Panicked { " (panic)" } else { "" };
-                (format!("{by}{how}"), (seed + 1).to_string())
+                match how {
+                    How::Seen => (by.clone(), (seed + 1).to_string()),
+                    How::Panicked => (format!("{by} (panic)"), (seed + 1).to_string()),
+                    How::Hung | How::Crashed => (by.clone(), format!("over {seed}")),
+                }
             }
             Fate::Survived => {
                 self.survivors.push(mutant.id.clone());

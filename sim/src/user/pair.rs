@@ -64,6 +64,8 @@ impl<S: Send + 'static> Pair<S> {
     fn of(kind: Kind, config: Config, program: impl FnOnce(Handle<S>) -> App<S>) -> Self {
         /// Longer than any test; nothing heals, and nothing ends by itself.
         const LONG: u64 = u64::MAX / 4;
+        /// More than it takes to connect and upgrade; a program that refuses everybody goes on.
+        const ROUNDS_MAX: usize = 100;
         let mut choices = Choices::new(0);
         let profile =
             Profile::scenario(Network::Perfect, vec![kind], config, (1000, 1000)).lasting(LONG, 0);
@@ -78,8 +80,12 @@ impl<S: Send + 'static> Pair<S> {
             inbox,
             diary,
         };
-        // It connects within its first second; the rest is round trips.
-        pair.step(Duration::from_secs(2));
+        for _ in 0..ROUNDS_MAX {
+            if pair.world.wants(0).is_none() && pair.id().is_some() {
+                break;
+            }
+            pair.step(Duration::from_millis(1));
+        }
         pair
     }
 

@@ -1,0 +1,235 @@
+//! A client without Socket.IO: it keeps a polling session alive, and sends further requests behind
+//! its poll without waiting for answers. HTTP/1.1 lets it (RFC 9112, 9.3.2), and answers must come
+//! in the order of the requests, however many wait.
+
+use std::collections::VecDeque;
+
+use super::http::{self, Answer};
+use super::packet::{self, Packet};
+use super::unit::Unit;
+use super::{Me, Timer, json};
+use crate::hub::Hub;
+use crate::oracle::Property;
+
+/// Requests behind a poll, at most: more than a server lets wait.
+const BEHIND_MAX: u64 = 40;
+/// Between two of its deeds, at most.
+const PAUSE_MAX: u64 = 900_000;
+
+#[derive(Default)]
+pub(super) struct Requester {
+    line: Option<Line>,
+}
+
+/// A connection, and the session on it.
+struct Line {
+    conn: usize,
+    session: u64,
+    sid: Option<String>,
+    received: Vec<u8>,
+    /// What was asked and not answered, in order.
+    asked: VecDeque<Asked>,
+    /// What is to be written later.
+    rest: Vec<u8>,
+    /// The units that end in it, from its beginning.
+    units: VecDeque<(usize, Unit)>,
+    /// The server has asked whether it is there.
+    owes_pong: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Handshake,
+    Poll,
+    Pong,
+    /// No such page.
+    Page,
+    /// No such session.
+    Stranger,
+    /// No such transport.
+    Pigeon,
+}
+
+impl Requester {
+    pub(super) fn timer(&mut self, me: &Me, hub: &mut Hub) {
+        if hub.is_quiet {
+            self.leave(hub);
+            return;
+        }
+        match &mut self.line {
+            None => self.line = Some(Line::open(me, hub)),
+            Some(line) if !line.rest.is_empty() => {
+                let most = line.rest.len() as u64;
+                let count = 1 + hub.choices.choose(me.stream, most) as usize;
+                line.write(count, hub);
+            }
+            Some(line) => {
+                let is_polled = line.asked.contains(&Asked::Poll);
+                if line.sid.is_some() && !is_polled {
+                    line.burst(me, hub);
+                    // Often all at once, sometimes cut anywhere.
+                    let is_whole = !hub.choices.happens(me.stream, 1, 4);
+                    line.write(if is_whole { usize::MAX } else { 1 }, hub);
+                }
+            }
+        }
+        let pause = hub.choices.between(me.stream, 1000, PAUSE_MAX);
+        hub.timer(pause, me.number, me.life, Timer::Nuisance);
+    }
+
+    pub(super) fn bytes(&mut self, conn: usize, bytes: &[u8], hub: &mut Hub) {
+        let Some(line) = self.line.as_mut().filter(|line| line.conn == conn) else { return };
+        line.received.extend(bytes);
+        if line.read(hub).is_none() {
+            self.leave(hub);
+        }
+    }
+
+    pub(super) fn end(&mut self, conn: usize, hub: &mut Hub) {
+        if self.line.as_ref().is_some_and(|line| line.conn == conn) {
+            self.leave(hub);
+        }
+    }
+
+    fn leave(&mut self, hub: &mut Hub) {
+        self.line.take().into_iter().for_each(|line| hub.leave(line.conn));
+    }
+}
+
+impl Line {
+    fn open(me: &Me, hub: &mut Hub) -> Self {
+        let mut line = Self {
+            conn: hub.connect(me.number),
+            session: hub.session(),
+            sid: None,
+            received: Vec::new(),
+            asked: VecDeque::new(),
+            rest: Vec::new(),
+            units: VecDeque::new(),
+            owes_pong: false,
+        };
+        let unit = Unit::Handshake { session: line.session, is_websocket: false };
+        line.ask(Asked::Handshake, &http::get(None), Some(unit));
+        line.write(usize::MAX, hub);
+        line
+    }
+
+    /// Puts a request behind the others.
+    fn ask(&mut self, asked: Asked, request: &[u8], unit: Option<Unit>) {
+        self.rest.extend(request);
+        self.units.extend(unit.map(|unit| (self.rest.len(), unit)));
+        self.asked.push_back(asked);
+    }
+
+    /// A pong if it is due, a poll, and all sorts of requests behind it.
+    fn burst(&mut self, me: &Me, hub: &mut Hub) {
+        let Some(sid) = self.sid.clone() else { return };
+        let session = self.session;
+        if std::mem::take(&mut self.owes_pong) {
+            let packets = vec![Packet::Text('3', String::new())];
+            let body = packet::payload(&packets);
+            let request = http::post(&sid, &body);
+            let head = self.rest.len() + request.len() - body.len();
+            self.units.push_back((head, Unit::PostHead { session }));
+            self.ask(Asked::Pong, &request, Some(Unit::Post { session, packets }));
+        }
+        self.ask(Asked::Poll, &http::get(Some(&sid)), Some(Unit::Get { session }));
+        for _ in 0..hub.choices.choose(me.stream, BEHIND_MAX) {
+            match hub.choices.choose(me.stream, 3) {
+                0 => self.ask(Asked::Page, b"GET /nothing HTTP/1.1\r\nHost: sim\r\n\r\n", None),
+                1 => self.ask(Asked::Stranger, &http::get(Some("AAAAAAAAAAAAAAAAAAAA")), None),
+                _ => {
+                    let request =
+                        "GET /socket.io/?EIO=4&transport=pigeon HTTP/1.1\r\nHost: sim\r\n\r\n";
+                    self.ask(Asked::Pigeon, request.as_bytes(), None);
+                }
+            }
+        }
+    }
+
+    /// Writes the first so many bytes of what is left.
+    fn write(&mut self, count: usize, hub: &mut Hub) {
+        let count = count.min(self.rest.len());
+        let part: Vec<u8> = self.rest.drain(..count).collect();
+        let whole = std::iter::from_fn(|| self.units.pop_front_if(|(end, _)| *end <= count));
+        let whole: Vec<_> = whole.collect();
+        self.units.iter_mut().for_each(|(end, _)| *end -= count);
+        hub.write(self.conn, &part, whole);
+    }
+
+    /// Takes the answers that are there. `None` if the session, or the connection, is over.
+    fn read(&mut self, hub: &mut Hub) -> Option<()> {
+        loop {
+            let answer = match http::answer(&mut self.received) {
+                Ok(None) => return Some(()),
+                Ok(Some(answer)) => answer,
+                Err(why) => {
+                    hub.verdicts.fail(Property::P1, why);
+                    return None;
+                }
+            };
+            let Some(asked) = self.asked.pop_front() else {
+                hub.verdicts.fail(Property::P1, format!("nobody asked for {answer:?}"));
+                return None;
+            };
+            let is_legal = is_legal(asked, &answer);
+            hub.verdicts.claim(Property::P1, is_legal, || {
+                format!("{asked:?} is answered {answer:?}: answers come in the order of requests")
+            });
+            let is_over = matches!(asked, Asked::Handshake | Asked::Poll | Asked::Pong);
+            if is_over && answer.status != 200 {
+                return None;
+            }
+            self.take(asked, &answer)?;
+        }
+    }
+
+    fn take(&mut self, asked: Asked, answer: &Answer) -> Option<()> {
+        if !matches!(asked, Asked::Handshake | Asked::Poll) {
+            return Some(());
+        }
+        for packet in packet::packets(&answer.body).ok()? {
+            match packet {
+                Packet::Text('0', data) => {
+                    self.sid = json::field(&data, "sid").and_then(json::plain).map(Into::into);
+                }
+                Packet::Text('2', _) => self.owes_pong = true,
+                Packet::Text('1', _) => return None,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+}
+
+fn is_legal(asked: Asked, answer: &Answer) -> bool {
+    let says = |text: &str| answer.body.windows(text.len()).any(|part| part == text.as_bytes());
+    match asked {
+        Asked::Handshake => answer.status == 200 && answer.body.first() == Some(&b'0'),
+        // 400 is legal where the session has ended meanwhile.
+        Asked::Poll => answer.status == 400 || packet::packets(&answer.body).is_ok(),
+        Asked::Pong => answer.status == 400 || answer.body == b"ok",
+        Asked::Page => answer.status == 404,
+        Asked::Stranger => answer.status == 400 && says(r#""code":1"#),
+        Asked::Pigeon => answer.status == 400 && says(r#""code":0"#),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_belong_to_their_requests() {
+        let answer = |status, body: &str| Answer {
+            status,
+            head: String::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        assert!(is_legal(Asked::Poll, &answer(200, "6")));
+        assert!(!is_legal(Asked::Poll, &answer(404, "Not found")));
+        assert!(!is_legal(Asked::Page, &answer(200, "6")));
+        assert!(is_legal(Asked::Stranger, &answer(400, r#"{"code":1}"#)));
+        assert!(!is_legal(Asked::Stranger, &answer(400, r#"{"code":0}"#)));
+    }
+}
