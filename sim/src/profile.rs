@@ -123,8 +123,7 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn draw_syn(&self, choices: &mut Choices, stream: Stream) -> Syn {
-        let is_lost =
-            self.syn_lost_one_in > 0 && choices.happens(stream, 1, self.syn_lost_one_in);
+        let is_lost = self.syn_lost_one_in > 0 && choices.happens(stream, 1, self.syn_lost_one_in);
         match if is_lost { 1 + choices.choose(stream, 4) as u32 } else { 0 } {
             4 => Syn::Lost,
             losses => Syn::Late(net::syn_delay(losses)),

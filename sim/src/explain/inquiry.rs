@@ -47,6 +47,8 @@ pub(crate) fn deadline(after: Duration) -> impl Fn() -> bool {
 
 /// A failure, made small and understood.
 pub(crate) struct Inquiry {
+    /// Of the run that was found; the smallest may have another.
+    seed: u64,
     pub(crate) log: ChoiceLog,
     pub(crate) account: Account,
     pub(crate) figures: Figures,
@@ -61,7 +63,7 @@ impl Inquiry {
         log: ChoiceLog,
         patience: Patience,
     ) -> Result<Self, String> {
-        let started = Instant::now();
+        let (seed, started) = (log.seed(), Instant::now());
         let is_late = deadline(patience.shrink);
         let budget = Budget { replays: Patience::REPLAYS_MAX, is_late: &is_late };
         let shrunk = shrink::shrink(subject, log, budget)?;
@@ -74,7 +76,7 @@ impl Inquiry {
         let signature = Signature::of(account.failure.property, &account.failure.what);
         let is_late = deadline(patience.when);
         let inevitable = when(subject, &log, &account.records, &signature, &is_late);
-        Ok(Self { log, account, figures, ablation, inevitable })
+        Ok(Self { seed, log, account, figures, ablation, inevitable })
     }
 
     /// What is printed of it.
@@ -104,7 +106,7 @@ impl Inquiry {
             fs::write(path("bug.html"), viewer::page(&trace))?;
             files.push(("look", path("bug.html").display().to_string()));
         }
-        let test = subject.test(&self.account.failure, self.log.seed());
+        let test = subject.test(&self.account.failure, self.seed);
         if let Some(test) = test {
             fs::write(path("bug_test.rs"), test)?;
             files.push(("keep", path("bug_test.rs").display().to_string()));

@@ -160,7 +160,7 @@ impl Done {
                 };
                 return Some(format!(
                     "connection {conn} shows {} bytes, recorded are {}; from byte {same} on \
-                     {:?}, recorded is {:?}",
+                     `{}`, recorded is `{}`",
                     now.len(),
                     recorded.len(),
                     rest(&now),
