@@ -50,11 +50,11 @@ pub(crate) fn reason(records: &[Record]) -> Option<String> {
         let turn =
             chain.iter().rev().copied().find(|&n| matches!(records[n].what, What::In(..)))?;
         let of_turn = records[turn..violation].iter().filter(|r| r.cause == Some(turn as u32));
-        let commands = of_turn.filter_map(|record| match &record.what {
+        let mut commands = of_turn.filter_map(|record| match &record.what {
             What::App(App::Command(command)) => command.site.as_ref().map(|site| (site, command)),
             _ => None,
         });
-        let (site, command) = commands.last()?;
+        let (site, command) = commands.next_back()?;
         Some(format!("{site} {} is the last command of the turn", called(command)))
     })
 }

@@ -15,8 +15,9 @@ macro_rules! fields {
         /// The options that are plain, in a fixed order. Those of `cookie`, `cors` and
         /// `initial_packet` are told by whether there are any.
         pub(crate) fn told(config: &Config) -> (Value, Value) {
-            let mut all = Vec::new();
-            $($(all.push((stringify!($name).to_string(), fields!(@tell $kind, config.$name)));)*)*
+            let mut all = vec![
+                $($((stringify!($name).to_string(), fields!(@tell $kind, config.$name)),)*)*
+            ];
             let mode = if config.mode == Mode::EngineIo { "engine.io" } else { "socket.io" };
             let overflow = match config.overflow {
                 Overflow::DropMessage => "drop",
