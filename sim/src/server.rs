@@ -210,12 +210,10 @@ impl<S: Send + 'static> Server<S> {
                     self.soon(hub);
                 }
             }
-            Some(Due::TimedOut) => {
-                if hub.conns[id].server_end().time_out() == Arrived::Reset {
-                    self.readable(id, hub);
-                }
+            Some(Due::TimedOut) if hub.conns[id].server_end().time_out() == Arrived::Reset => {
+                self.readable(id, hub);
             }
-            None => {}
+            Some(Due::TimedOut) | None => {}
         }
         hub.pump_down(id);
     }

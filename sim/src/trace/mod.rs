@@ -18,7 +18,7 @@ pub(crate) use app::{Scribe, Told, finish};
 pub use jsonl::{Head, Jsonl};
 pub use read::{BadTrace, Reading, read};
 pub use record::{
-    App, Command, Dir, Entity, Fate, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
+    App, Became, Command, Dir, Entity, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
 };
 pub use replay::{Done, Ended, Given, InputLog};
 pub(crate) use replay::{UNIX_MS, secret};

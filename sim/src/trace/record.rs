@@ -154,9 +154,6 @@ pub enum App {
     Settle { id: Option<u64>, sock: Box<str>, outcome: Box<str>, args: Box<str> },
 }
 
-/// What became of something for one recipient: the socket, a word, and why.
-pub type Fate = (Box<str>, Box<str>, Option<Box<str>>);
-
 /// What a program told the server to do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Command {
@@ -172,13 +169,16 @@ pub struct Command {
     pub args: Box<str>,
     /// Sent now or never.
     pub volatile: bool,
-    /// What became of it, for each recipient that is known.
-    pub out: Vec<Fate>,
+    /// What became of it, for each recipient that is known: the socket, a word, and why.
+    pub out: Vec<Became>,
     /// What became of a broadcast: sent, backlogged, dropped.
     pub fanout: Option<[u32; 3]>,
     /// Dropped because of this, if only one thing can be why.
     pub why: Option<Box<str>>,
 }
+
+/// Of one recipient: the socket, a word for what became of it, and why.
+pub type Became = (Box<str>, Box<str>, Option<Box<str>>);
 
 /// What a segment does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
