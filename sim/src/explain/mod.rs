@@ -7,6 +7,8 @@ mod inquiry;
 mod regression;
 mod screen;
 mod story;
+#[cfg(test)]
+mod tests;
 mod when;
 mod why;
 

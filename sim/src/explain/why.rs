@@ -29,7 +29,10 @@ fn asked(records: &[Record], deadline: usize) -> Option<usize> {
         _ => None,
     });
     let id = settled.next()?;
-    let is_asked = |record: &Record| matches!(record.what, What::App(App::Ask { id: other, .. }) if other == id);
+    let is_asked = |record: &Record| match record.what {
+        What::App(App::Ask { id: other, .. }) => other == id,
+        _ => false,
+    };
     records[..deadline].iter().rposition(is_asked)
 }
 
