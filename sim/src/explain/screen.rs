@@ -97,9 +97,11 @@ impl Screen<'_> {
         if let Some(why) = reason(&self.account.records) {
             lines.extend(wrapped("why", &why, 2));
         }
-        let needed = self.needed();
-        if !needed.is_empty() {
-            lines.extend(wrapped("needed", &needed, 2));
+        // As many as fit.
+        let needed = (1..=NEEDED_MAX).rev().map(|most| wrapped("needed", &self.needed(most), 3));
+        let fitting = needed.into_iter().find(|lines| lines.len() <= 2);
+        if !self.needed(1).is_empty() {
+            lines.extend(fitting.unwrap_or_else(|| wrapped("needed", &self.needed(1), 2)));
         }
         if !lines.is_empty() {
             lines.push(String::new());
@@ -111,11 +113,12 @@ impl Screen<'_> {
         lines
     }
 
-    fn needed(&self) -> String {
+    /// What it needs, at most so many things by name.
+    fn needed(&self, most: usize) -> String {
         let mut out = String::new();
         if let Some(Ablation { needed, .. }) = self.ablation {
             let tale = Tale::of(&self.account.records);
-            let told = needed.iter().take(NEEDED_MAX).map(|needed| {
+            let told = needed.iter().take(most).map(|needed| {
                 let line = tale.lines.iter().find(|line| Some(line.n) == needed.n);
                 let name = line.map_or_else(
                     || needed.name.clone(),
@@ -124,8 +127,8 @@ impl Screen<'_> {
                 format!("\"{name}\" (without it {} fail)", needed.without)
             });
             out = told.collect::<Vec<_>>().join(", ");
-            if needed.len() > NEEDED_MAX {
-                let _ = write!(out, ", {} more", needed.len() - NEEDED_MAX);
+            if needed.len() > most {
+                let _ = write!(out, ", {} more", needed.len() - most);
             }
         }
         if let Some(from) = self.inevitable.and_then(|inevitable| inevitable.from) {
