@@ -422,6 +422,8 @@ impl<S: Send + 'static> Server<S> {
 
     /// Carries out what the core wants and lets the oracles look.
     fn after_call(&mut self, hub: &mut Hub) {
+        self.post(hub);
+        let is_news = self.hear(hub);
         if let Some(told) = &self.told {
             let turn = self.node.server().turn_last();
             hub.trace.turn(turn);
@@ -429,8 +431,6 @@ impl<S: Send + 'static> Server<S> {
             hub.trace.app(hub.now, all);
             self.stats = *self.node.stats();
         }
-        self.post(hub);
-        let is_news = self.hear(hub);
         self.judge(None, is_news, hub);
         self.look(hub);
         while let Some(output) = self.node.poll_output() {

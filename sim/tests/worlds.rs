@@ -3,6 +3,7 @@
 use std::thread;
 
 use parlor_sim::choice::{ChoiceLog, Choices};
+use parlor_sim::trace::Story;
 use parlor_sim::{Preset, Run, run};
 
 fn world(preset: Preset, seed: u64) -> Run {
@@ -33,6 +34,22 @@ fn swarm_worlds() {
 #[test]
 fn calm_worlds() {
     worlds(Preset::Calm, 1);
+}
+
+#[test]
+fn a_run_is_the_same_if_it_is_recorded() {
+    let [told, untold] = [true, false].map(|is_told| run(Preset::Swarm, Choices::new(2), is_told));
+    assert_eq!(told.trace.parting(&untold.trace), None);
+    assert_eq!(untold.trace.records(), []);
+    let records = told.trace.records();
+    assert!(records.iter().enumerate().all(|(n, r)| r.cause.is_none_or(|c| (c as usize) < n)));
+    assert!(records.is_sorted_by_key(|record| record.t));
+    let story = Story::new(records).to_string();
+    assert_eq!(story.lines().count(), records.len());
+    // Everybody who comes in says so, and hears that it is in.
+    let transcript = told.transcript("").to_string();
+    assert!(transcript.contains("c1 -> GET /socket.io/?EIO=4&transport="), "{transcript}");
+    assert!(transcript.contains("\"sid\":\"sid#1\""), "{transcript}");
 }
 
 #[test]

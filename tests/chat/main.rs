@@ -9,7 +9,7 @@ use std::panic;
 
 use chat::Rooms;
 use parlor::AskError;
-use parlor_sim::{Client, Faults, Sim, check, ms, secs};
+use parlor_sim::{Client, Faults, Pair, Sim, assert_protocol_snapshot, check, ms, secs};
 
 #[test]
 fn the_chat_keeps_its_promises() {
@@ -27,6 +27,20 @@ fn the_forgetful_chat_is_found_out() {
     let message = outcome.expect_err("the bug is found");
     let screen = message.downcast_ref::<String>().expect("a screen is text");
     assert!(screen.contains("everybody sees who is there"), "{screen}");
+}
+
+/// What a guest and the server say to each other, from the first request on.
+#[test]
+fn a_guest_comes_in_and_speaks() {
+    let mut pair = Pair::browser(chat::chat);
+    pair.client(|c| c.emit("enter", ("ann", "lobby")));
+    pair.step(ms(100));
+    pair.client(|c| c.ask("say", "hello", |_c, _said: Result<(), AskError>| {}));
+    pair.step(secs(30));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| assert_protocol_snapshot!("chat_a_guest_comes_in", pair.transcript()));
 }
 
 /// So that it stays a copy.

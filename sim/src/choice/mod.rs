@@ -541,6 +541,25 @@ mod tests {
     }
 
     #[test]
+    fn a_fork_repeats_the_beginning_and_draws_the_rest_from_its_own_seed() {
+        let run = |mut choices: Choices| {
+            let stream = choices.stream("a", 0);
+            let draw = |now| {
+                choices.time(now);
+                choices.choose(stream, 1 << 40)
+            };
+            (0..10).map(draw).collect::<Vec<_>>()
+        };
+        let mut first = Choices::recorded(3);
+        let stream = first.stream("a", 0);
+        let drawn: Vec<u64> = (0..10).map(|_| first.choose(stream, 1 << 40)).collect();
+        let [one, two] = [1, 2].map(|seed| run(Choices::forked(first.log(), 4, seed)));
+        assert_eq!((&one[..4], &two[..4]), (&drawn[..4], &drawn[..4]));
+        assert!((4..10).all(|n| one[n] != drawn[n] && one[n] != two[n]));
+        assert_eq!(one, run(Choices::forked(first.log(), 4, 1)));
+    }
+
+    #[test]
     fn what_belongs_to_a_world_is_in_it_unless_a_log_says_otherwise() {
         let keeps = |choices: &mut Choices| {
             let stream = choices.stream("cast", 0);

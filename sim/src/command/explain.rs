@@ -9,8 +9,9 @@ use super::{Builtin, Exit, replay};
 use crate::choice::{ChoiceLog, Choices};
 use crate::explain::{self, Account, Inevitable, Patience, Tale, deadline};
 use crate::shrink::{self, Budget, Signature};
-use crate::sweep::{Subject, Sweep};
+use crate::sweep::{self, Subject, Sweep};
 use crate::trace::{self, Reading, Record, Story};
+use crate::viewer;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +135,27 @@ fn ablate(subject: &dyn Subject, log: ChoiceLog, is_large: bool) {
         );
     }
     println!("      it fails all the same without each of {} other things", ablation.needless);
+}
+
+/// Writes the page of one world, and its trace beside it.
+pub(super) fn html(options: &Options, path: &Path) -> Exit {
+    let (subject, seed) = (Builtin(options.preset), options.sweep.seeds.start);
+    let run = match sweep::world(&subject, Choices::new(seed), true) {
+        Ok(run) => run,
+        Err(text) => {
+            println!("FAIL  seed {seed} panicked: {text}; --minimize shows it");
+            return Exit::Failed;
+        }
+    };
+    let trace = explain::jsonl(&subject, &run).unwrap_or_default();
+    let beside = path.with_extension("jsonl");
+    let written = fs::write(path, viewer::page(&trace)).and_then(|()| fs::write(&beside, &trace));
+    if let Err(error) = written {
+        eprintln!("parlor-sim: {}: {error}", path.display());
+        return Exit::Bad;
+    }
+    println!("      {} and {}", path.display(), beside.display());
+    if run.verdicts.failure().is_some() { Exit::Failed } else { Exit::Held }
 }
 
 /// Where two recorded runs part.

@@ -64,6 +64,7 @@ fn run(options: &Options) -> Exit {
         Task::Replay(path) => replay::replay(options, path),
         Task::Explain(question, path) => explain::explain(options, *question, path.as_deref()),
         Task::Diff(one, two) => explain::diff(one, two),
+        Task::Html(path) => explain::html(options, path),
         Task::Sweep => {
             let subject = Builtin(options.preset);
             let sum = options.sweep.run(&subject);

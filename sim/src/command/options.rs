@@ -31,6 +31,7 @@ Instead of running worlds:
   --when            since when it could not be helped: what may follow is drawn again and again
   --ablate          what it needs: without which single thing it does not fail
   --diff ONE TWO    where two traces part
+  --html FILE       write the page that shows the world of --seed, and its trace beside it
   --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
                     break the core in each of these ways, and see in how many seeds it is found
                     (default: all, within 2000); with --check only whether each compiles
@@ -53,6 +54,8 @@ pub(super) enum Task {
     /// Of what fails first, or of a choice log.
     Explain(Question, Option<PathBuf>),
     Diff(PathBuf, PathBuf),
+    /// Where the page of one world is written.
+    Html(PathBuf),
     Sweep,
 }
 
@@ -109,6 +112,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
                 };
                 options.task = Task::Explain(question, path);
             }
+            Long("html") => options.task = Task::Html(parser.value()?.into()),
             Long("diff") => {
                 options.task = Task::Diff(parser.value()?.into(), parser.value()?.into());
             }

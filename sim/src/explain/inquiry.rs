@@ -9,8 +9,9 @@ use super::{Ablation, Account, Figures, Inevitable, Screen, ablate, when};
 use crate::choice::ChoiceLog;
 use crate::shrink::{self, Budget, Shrunk, Signature, Stop};
 use crate::sweep::Subject;
-use crate::trace::{Head, Jsonl, Value};
+use crate::trace::{Head, Jsonl, Record, Value, What};
 use crate::viewer;
+use crate::world::Run;
 
 /// How much time may be spent, of whoever waits.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,8 @@ pub(crate) fn deadline(after: Duration) -> impl Fn() -> bool {
 
 /// A failure, made small and understood.
 pub(crate) struct Inquiry {
+    /// Of the run that was found; the smallest may have another.
+    seed: u64,
     pub(crate) log: ChoiceLog,
     pub(crate) account: Account,
     pub(crate) figures: Figures,
@@ -61,7 +64,7 @@ impl Inquiry {
         log: ChoiceLog,
         patience: Patience,
     ) -> Result<Self, String> {
-        let started = Instant::now();
+        let (seed, started) = (log.seed(), Instant::now());
         let is_late = deadline(patience.shrink);
         let budget = Budget { replays: Patience::REPLAYS_MAX, is_late: &is_late };
         let shrunk = shrink::shrink(subject, log, budget)?;
@@ -74,7 +77,7 @@ impl Inquiry {
         let signature = Signature::of(account.failure.property, &account.failure.what);
         let is_late = deadline(patience.when);
         let inevitable = when(subject, &log, &account.records, &signature, &is_late);
-        Ok(Self { log, account, figures, ablation, inevitable })
+        Ok(Self { seed, log, account, figures, ablation, inevitable })
     }
 
     /// What is printed of it.
@@ -104,7 +107,7 @@ impl Inquiry {
             fs::write(path("bug.html"), viewer::page(&trace))?;
             files.push(("look", path("bug.html").display().to_string()));
         }
-        let test = subject.test(&self.account.failure, self.log.seed());
+        let test = subject.test(&self.account.failure, self.seed);
         if let Some(test) = test {
             fs::write(path("bug_test.rs"), test)?;
             files.push(("keep", path("bug_test.rs").display().to_string()));
@@ -114,41 +117,60 @@ impl Inquiry {
 
     /// As `trace.jsonl`.
     fn trace(&self, subject: &dyn Subject) -> Option<String> {
-        let Account { records, hash, .. } = &self.account;
-        let choices = Some("bug.choices".to_string());
-        let head = head(subject, self.log.seed(), &self.account, choices)?;
+        let Account { records, hash, options, .. } = &self.account;
         let mut records = records.clone();
         let points = &self.inevitable.points;
         if let (Some(last), false) = (records.last().cloned(), points.is_empty()) {
             let points = points.iter().map(|&(t, share)| (t, share.times, share.of)).collect();
-            records.push(crate::trace::Record {
-                cause: None,
-                what: crate::trace::What::When(points),
-                ..last
-            });
+            records.push(Record { cause: None, what: What::When(points), ..last });
         }
+        let choices = Some("bug.choices".to_string());
+        let head = head(subject, self.log.seed(), options.as_ref()?, choices);
         Some(Jsonl { head: &head, records: &records, hash: *hash }.to_string())
     }
 }
 
-/// The first line of a run's trace; `None` if it was not recorded.
+/// A recorded run as `trace.jsonl`.
+pub(crate) fn jsonl(subject: &dyn Subject, run: &Run) -> Option<String> {
+    let (config, limits) = run.trace.options()?;
+    let options = (config.clone(), limits.clone());
+    let head = head(subject, run.choices.seed(), &options, None);
+    let (records, hash) = (run.trace.records(), run.trace.hash());
+    Some(Jsonl { head: &head, records, hash }.to_string())
+}
+
+/// The first line of a run's trace.
 fn head(
     subject: &dyn Subject,
     seed: u64,
-    account: &Account,
+    (config, limits): &(Value, Value),
     choices: Option<String>,
-) -> Option<Head> {
-    let (config, limits): (Value, Value) = account.options.clone()?;
-    Some(Head {
+) -> Head {
+    Head {
         from: "world".into(),
         seed,
         profile: subject.name().into(),
         app: subject.app().into(),
         core: env!("CARGO_PKG_VERSION").into(),
-        commit: option_env!("PARLOR_COMMIT").unwrap_or("unknown").into(),
-        config,
-        limits,
+        commit: commit().unwrap_or_else(|| "unknown".into()),
+        config: config.clone(),
+        limits: limits.clone(),
         nodes: 1,
         choices,
-    })
+    }
+}
+
+/// What is checked out where this runs, if it is a repository.
+fn commit() -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    let git = here.ancestors().map(|place| place.join(".git")).find(|git| git.is_dir())?;
+    let read = |name: &str| fs::read_to_string(git.join(name)).ok();
+    let head = read("HEAD")?;
+    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().into()) };
+    let packed = || {
+        let all = read("packed-refs")?;
+        let line = all.lines().find(|line| line.ends_with(name))?;
+        Some(line.split(' ').next()?.to_string())
+    };
+    read(name).or_else(packed).map(|commit| commit.trim().into())
 }

@@ -7,6 +7,8 @@ mod inquiry;
 mod regression;
 mod screen;
 mod story;
+#[cfg(test)]
+mod tests;
 mod when;
 mod why;
 
@@ -19,7 +21,7 @@ use crate::trace::{Record, Trace};
 pub(crate) use ablate::Needed;
 pub(crate) use ablate::{Ablation, ablate};
 pub(crate) use diff::{handler, parting};
-pub(crate) use inquiry::{Inquiry, Patience, deadline};
+pub(crate) use inquiry::{Inquiry, Patience, deadline, jsonl};
 pub(crate) use regression::{Kind, regression};
 pub(crate) use screen::{Figures, Screen};
 pub(crate) use story::Tale;

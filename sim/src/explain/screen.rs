@@ -47,11 +47,14 @@ impl fmt::Display for Screen<'_> {
         let mut lines = self.head();
         lines.push(String::new());
         if let Some(figures) = self.figures {
-            lines.push(format!("      {figures}"));
+            lines.extend(wrapped("", &figures.to_string(), 2));
             lines.push(String::new());
         }
-        lines.extend(Tale::of(&self.account.records).text(WIDTH));
-        lines.push(String::new());
+        let tale = Tale::of(&self.account.records).text(WIDTH);
+        if !tale.is_empty() {
+            lines.extend(tale);
+            lines.push(String::new());
+        }
         let tail = self.tail();
         // The head and what to do are never cut; the middle of the story is.
         let room = HEIGHT.saturating_sub(tail.len());
@@ -94,9 +97,11 @@ impl Screen<'_> {
         if let Some(why) = reason(&self.account.records) {
             lines.extend(wrapped("why", &why, 2));
         }
-        let needed = self.needed();
-        if !needed.is_empty() {
-            lines.extend(wrapped("needed", &needed, 2));
+        // As many as fit.
+        let needed = (1..=NEEDED_MAX).rev().map(|most| wrapped("needed", &self.needed(most), 3));
+        let fitting = needed.into_iter().find(|lines| lines.len() <= 2);
+        if !self.needed(1).is_empty() {
+            lines.extend(fitting.unwrap_or_else(|| wrapped("needed", &self.needed(1), 2)));
         }
         if !lines.is_empty() {
             lines.push(String::new());
@@ -108,11 +113,12 @@ impl Screen<'_> {
         lines
     }
 
-    fn needed(&self) -> String {
+    /// What it needs, at most so many things by name.
+    fn needed(&self, most: usize) -> String {
         let mut out = String::new();
         if let Some(Ablation { needed, .. }) = self.ablation {
             let tale = Tale::of(&self.account.records);
-            let told = needed.iter().take(NEEDED_MAX).map(|needed| {
+            let told = needed.iter().take(most).map(|needed| {
                 let line = tale.lines.iter().find(|line| Some(line.n) == needed.n);
                 let name = line.map_or_else(
                     || needed.name.clone(),
@@ -121,8 +127,8 @@ impl Screen<'_> {
                 format!("\"{name}\" (without it {} fail)", needed.without)
             });
             out = told.collect::<Vec<_>>().join(", ");
-            if needed.len() > NEEDED_MAX {
-                let _ = write!(out, ", {} more", needed.len() - NEEDED_MAX);
+            if needed.len() > most {
+                let _ = write!(out, ", {} more", needed.len() - most);
             }
         }
         if let Some(from) = self.inevitable.and_then(|inevitable| inevitable.from) {
@@ -138,9 +144,14 @@ impl Screen<'_> {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { size, elapsed, replays, is_smallest, needless } = self;
-        let (seconds, more) = (elapsed.as_secs(), if *is_smallest { "" } else { " of more" });
-        write!(f, "smallest story: {size} ({} events; ", size.events())?;
-        write!(f, "{replays} runs{more}, {seconds} s searched")?;
+        let count = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
+        let (clients, events) = (count(size.clients, "client"), count(size.events(), "event"));
+        let faults = count(size.faults, "fault");
+        let searched = if *is_smallest { "searched" } else { "searched of more" };
+        write!(f, "smallest story: {clients}, {events}, {faults} ")?;
+        write!(f, "({replays} runs, {} s {searched}", elapsed.as_secs())?;
         if needless.is_empty() {
             f.write_str(")")
         } else {

@@ -29,7 +29,10 @@ fn asked(records: &[Record], deadline: usize) -> Option<usize> {
         _ => None,
     });
     let id = settled.next()?;
-    let is_asked = |record: &Record| matches!(record.what, What::App(App::Ask { id: other, .. }) if other == id);
+    let is_asked = |record: &Record| match record.what {
+        What::App(App::Ask { id: other, .. }) => other == id,
+        _ => false,
+    };
     records[..deadline].iter().rposition(is_asked)
 }
 
@@ -38,11 +41,14 @@ pub(crate) fn violation(records: &[Record]) -> Option<usize> {
     records.iter().rposition(|record| matches!(record.what, What::Oracle { .. }))
 }
 
-/// What can be said for certain of why it failed: a volatile that was dropped and was the last
-/// word, or the command that it came of, by its place in the source.
+/// What can be said for certain of why it failed: of what a program promises, that a volatile was
+/// dropped and was the last word; or the last command of the turn in which it was seen, by its
+/// place in the source.
 pub(crate) fn reason(records: &[Record]) -> Option<String> {
     let violation = violation(records)?;
-    last_words(&records[..violation]).or_else(|| {
+    let is_promise = matches!(&records[violation].what, What::Oracle { id, .. } if &**id == "App");
+    let last_words = last_words(&records[..violation]).filter(|_| is_promise);
+    last_words.or_else(|| {
         let chain = chain(records, violation);
         let turn =
             chain.iter().rev().copied().find(|&n| matches!(records[n].what, What::In(..)))?;

@@ -31,6 +31,7 @@ impl Transcript {
         for record in records {
             writer.record(record, &wanted);
         }
+        writer.unfold();
         Self { lines: writer.lines }
     }
 }
@@ -137,6 +138,12 @@ impl Writer {
     }
 
     fn line(&mut self, t: u64, line: String) {
+        self.unfold();
+        self.lines.push((line, t));
+    }
+
+    /// Says how many heartbeats there were since the last line.
+    fn unfold(&mut self) {
         if self.heartbeats > 0 {
             let folded = match self.heartbeats {
                 1 => "   1 heartbeat".into(),
@@ -145,7 +152,6 @@ impl Writer {
             self.lines.push((folded, self.folded_at));
             self.heartbeats = 0;
         }
-        self.lines.push((line, t));
     }
 
     /// A packet's text, with the id of its question by first use. Packets of one payload follow
@@ -335,6 +341,7 @@ mod tests {
         };
         let app = What::App(App::Command(Box::new(dropped)));
         records.push(Record { t: 3_500_000, cause: None, at: Entity::App, what: app });
+        say(&mut records, 4_000_000, 2, false, "2");
         let text = Transcript::of(&records, "c3").to_string();
         let spaced = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<_> = text.lines().map(spaced).collect();
@@ -353,6 +360,7 @@ mod tests {
                 "2 heartbeats +2200ms",
                 "c1 <- WS 43/a,ack#2[2] +2400ms",
                 "app volatile emit pos [1] -> sid#2 DROPPED (no_poll) +2500ms",
+                "1 heartbeat +3000ms",
             ],
         );
         assert_eq!(text.lines().next().map(|line| line.find('+')), Some(Some(73)));

@@ -182,7 +182,8 @@ mod tests {
     use super::*;
 
     const UP: &[u8] = b"POST /a?sid=x HTTP/1.1\r\nContent-Length: 7\r\n\r\n40\x1e42[]\
-        GET /b HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\x81\x82\x01\x02\x03\x04\x33\x32\x8a\x80\0\0\0\0";
+        GET /b HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\
+        \x81\x82\x01\x02\x03\x04\x33\x32\x8a\x80\0\0\0\0";
     const DOWN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\
         HTTP/1.1 101 Switching\r\n\r\n\x81\x063probe\x82\x01a\x88\0";
 

@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let text = "{\"a\":[1,-2.5e3,true,false,null],\"\":{},\"b\":\"\\\"\\\\\\n\\u001e\u{1f600}\",\"c\":[]}";
+        let text = "{\"a\":[1,-2.5e3,true,false,null],\"\":{},\
+                    \"b\":\"\\\"\\\\\\n\\u001e\u{1f600}\",\"c\":[]}";
         assert_eq!(Value::parse(text).unwrap().to_string(), text);
         let spaced = Value::parse(" { \"a\" : [ ] , \"b\" : \"\\ud83d\\ude00\\/\" } ").unwrap();
         assert_eq!(spaced.to_string(), "{\"a\":[],\"b\":\"\u{1f600}/\"}");
