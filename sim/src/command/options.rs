@@ -36,7 +36,7 @@ Instead of running worlds:
                     break the core in each of these ways, and see in how many seeds it is found
                     (default: all, within 2000); with --check only whether each compiles
   --exhaustive NAME go through every interleaving of a small scene: upgrade, poll or ack
-  --depth N         with at most so many operations (default: 6)
+  --depth N         with at most so many operations (default: 4)
   --props           list what must hold
   --help            print this
 
@@ -73,7 +73,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
     use lexopt::prelude::*;
     let sweep = Sweep::of(0..100);
     let mut options =
-        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false, depth: 6 };
+        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false, depth: 4 };
     while let Some(arg) = parser.next()? {
         match arg {
             Long("seed") => {
