@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// Why a client is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
     /// To connect.
     Connect,
@@ -121,6 +121,7 @@ impl Client {
         let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
+            let start = start + hub.profile.stagger * number as u64;
             hub.timer(start, number, 0, Timer::Connect);
         }
         hub.is_gone[number] = !is_willing;

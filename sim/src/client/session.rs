@@ -401,7 +401,14 @@ impl Session {
         let is_offered = upgrades == r#"["websocket"]"#;
         match me.kind {
             Kind::WebSocket => self.phase = Phase::WebSocket,
-            Kind::Upgrading if is_offered => self.knock(me, hub),
+            Kind::Upgrading if is_offered && hub.now >= hub.profile.knock_at => {
+                self.knock(me, hub);
+            }
+            Kind::Upgrading if is_offered => {
+                self.phase = Phase::Polling;
+                let pause = hub.profile.knock_at - hub.now;
+                hub.timer(pause, me.number, me.life, Timer::Knock);
+            }
             _ => self.phase = Phase::Polling,
         }
     }
