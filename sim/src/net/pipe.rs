@@ -425,14 +425,7 @@ mod tests {
             let mut choices = Choices::new(1);
             let (there, back) = (choices.stream("there", 0), choices.stream("back", 0));
             let (pipe, back) = (Pipe::new(shape, there, 0), Pipe::new(shape, back, 0));
-            Self {
-                choices,
-                pipe,
-                back,
-                now: 0,
-                arrivals: VecDeque::new(),
-                reminders: Vec::new(),
-            }
+            Self { choices, pipe, back, now: 0, arrivals: VecDeque::new(), reminders: Vec::new() }
         }
 
         fn pump(&mut self) {
