@@ -8,6 +8,7 @@ use crate::choice::{Choices, Stream};
 use crate::client::Timer;
 use crate::client::unit::{Notes, Unit};
 use crate::exhaustive::{Crossing, Pick, UNIT};
+use crate::marks::Marks;
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
@@ -89,6 +90,7 @@ pub(crate) struct Hub {
     pub(crate) profile: Profile,
     pub(crate) trace: Trace,
     pub(crate) verdicts: Verdicts,
+    pub(crate) marks: Marks,
     pub(crate) asks: Asks,
     pub(crate) sockets: Sockets,
     pub(crate) is_healed: bool,
@@ -127,6 +129,7 @@ impl Hub {
             profile,
             trace,
             verdicts: Verdicts::default(),
+            marks: Marks::default(),
             asks: Asks::default(),
             sockets: Sockets::default(),
             is_healed: false,

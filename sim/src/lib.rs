@@ -8,6 +8,7 @@ pub mod command;
 mod exhaustive;
 mod explain;
 mod hub;
+mod marks;
 #[doc(hidden)]
 pub mod mutants;
 pub mod net;

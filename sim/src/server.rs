@@ -12,6 +12,7 @@ use parlor::{
 
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
+use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
 use crate::oracle::Property;
 use crate::oracle::egress;
@@ -290,11 +291,10 @@ impl<S: Send + 'static> Server<S> {
                 }
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
-                let mut units = 0;
-                while hub.conns[id].notes.heard(bytes_in).is_some() {
-                    units += 1;
-                }
-                hub.trace.event(hub.now, 13, units, &[]);
+                let notes = &mut hub.conns[id].notes;
+                let units: Vec<_> = std::iter::from_fn(|| notes.heard(bytes_in)).collect();
+                hub.marks.read(buffer.len(), &units);
+                hub.trace.event(hub.now, 13, units.len() as u64, &[]);
                 self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
             }
         }
@@ -304,9 +304,13 @@ impl<S: Send + 'static> Server<S> {
     fn expire(&mut self, hub: &mut Hub) {
         let mut deadlines = egress::Deadlines::default();
         let is_patient = hub.choices.happens(self.choices, 1, 8);
+        let mut before = None;
         while let Some((due, why)) = self.node.poll_timeout() {
             if due.as_micros() > hub.now || !deadlines.fired(due.as_micros(), &mut hub.verdicts) {
                 break;
+            }
+            if why != parlor::Wake::QueuedOutput && before.replace(due) == Some(due) {
+                hub.marks.hit(Mark::TwoDeadlines);
             }
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
             hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
@@ -354,6 +358,7 @@ impl<S: Send + 'static> Server<S> {
         if is_asked && is_refusing && link.down.room(hub.now) > 0 {
             // Room is told as soon as the kernel would: at once, if nothing is in the way.
             link.down.refuse();
+            hub.marks.hit(Mark::RefusedZero);
             refused = true;
         } else {
             for slice in self.node.egress(conn) {
@@ -514,6 +519,7 @@ impl<S: Send + 'static> Server<S> {
                 self.wake(hub.now, hub);
             }
             Output::Pause(_) => {
+                hub.marks.hit(Mark::Paused);
                 end.shown.pause(verdicts);
                 if end.reading == Reading::On {
                     end.reading = Reading::Paused;
@@ -553,6 +559,7 @@ impl<S: Send + 'static> Server<S> {
         self.open.retain(|&other| other != id);
         let mut end = hub.conns[id].server_end();
         if abort {
+            hub.marks.hit(Mark::AbortWithBacklog);
             end.abort()
         } else {
             end.close()
@@ -600,6 +607,7 @@ impl<S: Send + 'static> Server<S> {
     }
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
+        hub.marks.seen(&seen);
         let Hub { sockets, asks, verdicts, profile, .. } = hub;
         match seen {
             Seen::Connect(id, namespace) => {
@@ -643,6 +651,7 @@ impl<S: Send + 'static> Server<S> {
 
     /// After the shutdown.
     pub(crate) fn finish(&self, hub: &mut Hub) {
+        hub.marks.counted(self.node.stats());
         let is_drained = self.node.is_drained();
         hub.verdicts.claim(Property::D7, is_drained, || {
             format!("the shutdown does not end; {} connections are open", self.open.len())

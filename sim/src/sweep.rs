@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::choice::{ChoiceLog, Choices};
+use crate::marks::Coverage;
 use crate::oracle::{Failure, Property, Verdict};
 use crate::user::Demanded;
 use crate::world::Run;
@@ -66,6 +67,8 @@ pub(crate) struct Sum {
     pub(crate) tried: Vec<(Property, u64)>,
     /// What scenarios demand, and how often it was put to the test or came true.
     pub(crate) demanded: Vec<Demanded>,
+    /// In how many worlds each mark was hit.
+    pub(crate) coverage: Coverage,
     /// By seed.
     pub(crate) findings: Vec<(u64, Finding)>,
     pub(crate) elapsed: Duration,
@@ -177,6 +180,7 @@ impl Sweep {
             sum.tried[Property::X12 as usize].1 += u64::from(self.is_twice);
         }
         if let Ok(run) = first {
+            sum.coverage.add(run.marks);
             sum.demand(run.demanded);
         }
         sum.findings.extend(finding.map(|finding| (seed, finding)));
@@ -192,6 +196,7 @@ impl Sum {
             hash: 0,
             tried: Property::ALL.iter().map(|&property| (property, 0)).collect(),
             demanded: Vec::new(),
+            coverage: Coverage::default(),
             findings: Vec::new(),
             elapsed: Duration::ZERO,
         }

@@ -7,6 +7,7 @@ use crate::client::mind::Mind;
 use crate::client::{Client, Me, Timer};
 use crate::exhaustive::Crossing;
 use crate::hub::{Event, Hub};
+use crate::marks::{Mark, Marks};
 use crate::net::Arrived;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
@@ -36,6 +37,8 @@ pub struct Run {
     pub choices: Choices,
     /// What became of what the scenario demands.
     pub demanded: Vec<Demanded>,
+    /// Which marks it has hit.
+    pub(crate) marks: Marks,
     /// How long it took, in microseconds of its own time.
     pub simulated: u64,
 }
@@ -95,11 +98,11 @@ impl<S: Send + 'static> World<S> {
     pub(crate) fn run(mut self) -> Run {
         self.go();
         let demanded = self.server.demands().demanded();
-        let Hub { choices, mut trace, verdicts, now, .. } = self.hub;
+        let Hub { choices, mut trace, verdicts, marks, now, .. } = self.hub;
         if let Some(Failure { property, at, what }) = verdicts.failure() {
             trace.oracle(*at, &property.to_string(), "fail", what);
         }
-        Run { verdicts, trace, choices, demanded, simulated: now }
+        Run { verdicts, trace, choices, demanded, marks, simulated: now }
     }
 
     /// Lets a client look into its inbox.
@@ -283,7 +286,10 @@ impl<S: Send + 'static> World<S> {
             }
             5 if faults.half_open => hub.cut(id),
             6 if faults.slow => conn.down.shape.bandwidth = 1000,
-            7 if faults.server_pause => self.server.pause(now + length),
+            7 if faults.server_pause => {
+                hub.marks.hit(Mark::ServerPause);
+                self.server.pause(now + length);
+            }
             8 if faults.deaf => conn.is_deaf = true,
             _ => {}
         }

@@ -21,6 +21,7 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --profile NAME    standard, swarm or calm (default: standard)
   --jobs N          in so many threads (default: 1)
   --twice           run each twice, the second time in another thread, and compare
+  --coverage        print in how many worlds each mark was hit
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
@@ -68,6 +69,7 @@ pub(super) struct Options {
     pub(super) sweep: Sweep,
     pub(super) preset: Preset,
     pub(super) is_traced: bool,
+    pub(super) shows_coverage: bool,
     /// Of an exhaustive run: how many operations.
     pub(super) depth: usize,
 }
@@ -75,8 +77,14 @@ pub(super) struct Options {
 pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
     let sweep = Sweep::of(0..100);
-    let mut options =
-        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false, depth: 4 };
+    let mut options = Options {
+        task: Task::Sweep,
+        sweep,
+        preset: Preset::Standard,
+        is_traced: false,
+        shows_coverage: false,
+        depth: 4,
+    };
     while let Some(arg) = parser.next()? {
         match arg {
             Long("seed") => {
@@ -92,6 +100,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
             Long("twice") => options.sweep.is_twice = true,
             Long("trace") => options.is_traced = true,
+            Long("coverage") => options.shows_coverage = true,
             Long("minimize") => {
                 options.task = match options.task {
                     Task::Replay(path) => Task::Minimize(Some(path)),

@@ -9,6 +9,7 @@ use super::minimize::DIRECTORY;
 use super::options::Options;
 use crate::choice::Choices;
 use crate::explain::{self, Account, Inquiry, Patience, Screen};
+use crate::marks::Mark;
 use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
 use crate::shrink;
@@ -24,6 +25,8 @@ const AGAIN: usize = 8;
 const OTHERS_MAX: usize = 8;
 /// A swarm of so many must put everything to the test; a smaller one may not come to it.
 const JUDGED_FROM_RUNS: u64 = 1000;
+/// And one of so many must hit every mark as often as its tier demands.
+const COVERED_FROM_RUNS: u64 = 10_000;
 
 /// All properties, and what they say.
 pub(super) fn properties() {
@@ -51,8 +54,17 @@ pub(super) fn sweep(subject: &dyn Subject, options: &Options, sum: &Sum) -> Exit
     if !vacuous.is_empty() {
         println!("      never put to the test: {}", vacuous.join(" "));
     }
-    let is_judged = options.preset == Preset::Swarm && sum.runs >= JUDGED_FROM_RUNS;
-    if is_judged && !vacuous.is_empty() { Exit::Vacuous } else { Exit::Held }
+    if options.shows_coverage {
+        print!("{}", sum.coverage);
+    }
+    let is_swarm = options.preset == Preset::Swarm;
+    let is_judged = is_swarm && sum.runs >= JUDGED_FROM_RUNS;
+    let missed: Vec<&str> = sum.coverage.missed().map(Mark::name).collect();
+    let is_blind = is_swarm && sum.runs >= COVERED_FROM_RUNS && !missed.is_empty();
+    if is_blind {
+        println!("      in fewer worlds than it should: {}", missed.join(" "));
+    }
+    if is_judged && !vacuous.is_empty() || is_blind { Exit::Vacuous } else { Exit::Held }
 }
 
 /// The screen of a test that fails, made as small as time allows. What is kept of it is written.

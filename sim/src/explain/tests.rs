@@ -1,6 +1,7 @@
 //! A toy world in which it is known when it goes wrong, and of what.
 
 use super::*;
+use crate::marks::Marks;
 use crate::trace::Entity;
 use crate::world::Run;
 
@@ -33,7 +34,14 @@ impl Subject for Toy {
         verdicts.now = STEPS * SECOND;
         verdicts.claim(Property::S0, !is_bad, || "it went wrong".into());
         trace.oracle(STEPS * SECOND, "S0", "fail", "it went wrong");
-        Run { verdicts, trace, choices, demanded: Vec::new(), simulated: STEPS * SECOND }
+        Run {
+            verdicts,
+            trace,
+            choices,
+            demanded: Vec::new(),
+            marks: Marks::default(),
+            simulated: STEPS * SECOND,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::*;
 use crate::choice::Stream;
+use crate::marks::Marks;
 use crate::oracle::Verdicts;
 use crate::trace::Trace;
 use crate::world::Run;
@@ -59,7 +60,7 @@ impl Subject for Toy {
             }
         }
         let (trace, demanded) = (Trace::default(), Vec::new());
-        Run { verdicts, trace, choices, demanded, simulated: END }
+        Run { verdicts, trace, choices, demanded, marks: Marks::default(), simulated: END }
     }
 }
 

@@ -1,0 +1,288 @@
+//! Marks: places that a sweep must have come to, or its generator has a blind spot. They are taken
+//! from what the world itself logs and from the core's public counters; the core has none of its
+//! own.
+
+use std::fmt;
+
+use parlor::{DisconnectReason, SendStatus, Stats};
+
+use crate::client::packet::Packet;
+use crate::client::unit::Unit;
+use crate::watch::{Seen, Settled};
+
+/// In how many worlds of a sweep a mark must be hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    /// In one of a hundred.
+    Common,
+    /// In one of a thousand.
+    Rare,
+    /// In ten.
+    Extreme,
+}
+
+impl Tier {
+    /// The least number of worlds, of so many.
+    fn least(self, worlds: u64) -> u64 {
+        match self {
+            Self::Common => worlds / 100,
+            Self::Rare => worlds / 1000,
+            Self::Extreme => 10,
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Common => "1 %",
+            Self::Rare => "0.1 %",
+            Self::Extreme => "10",
+        })
+    }
+}
+
+macro_rules! marks {
+    ($($mark:ident $name:literal $tier:ident,)*) => {
+        /// A mark.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Mark {
+            $($mark,)*
+        }
+
+        impl Mark {
+            pub(crate) const ALL: &[Self] = &[$(Self::$mark,)*];
+
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$mark => $name,)*
+                }
+            }
+
+            pub(crate) fn tier(self) -> Tier {
+                match self {
+                    $(Self::$mark => Tier::$tier,)*
+                }
+            }
+        }
+    };
+}
+
+marks! {
+    VolatileSent "volatile.sent" Common,
+    VolatileNoPoll "volatile.dropped.poll_between_cycles" Common,
+    VolatileSameTurn "volatile.dropped.same_turn" Common,
+    VolatileRefused "volatile.dropped.ws_backlog" Common,
+    VolatileCork "cork.reached" Rare,
+    VolatileClosing "volatile.dropped.closing" Rare,
+    VolatileLimit "volatile.dropped.limit" Rare,
+    VolatileMixed "volatile.broadcast.mixed_outcome" Rare,
+    VolatileAskDropped "volatile.ack.dropped" Rare,
+    RefusedZero "sent.refused_zero" Common,
+    TwoDeadlines "turn.two_deadlines_one_instant" Rare,
+    GetBehindPost "turn.get_behind_post" Rare,
+    ProbeAndFive "upgrade.probe_and_5_one_read" Extreme,
+    EventBeforeEnd "event_before_end_one_read" Rare,
+    OutsideLate "outside.answer_late" Rare,
+    AckOk "ack.ok" Common,
+    AckTimeout "ack.timeout" Common,
+    AckUnknown "ack.late_or_duplicate" Rare,
+    AckDisconnect "ack.disconnect_outstanding" Common,
+    AskLimited "limit.asks_or_rooms" Rare,
+    Upgraded "upgrade.completed" Common,
+    UpgradeAbandoned "upgrade.abandoned" Rare,
+    PostInPieces "poll.split_body_1byte" Rare,
+    Pipelined "http.pipelined" Rare,
+    Paused "http.paused" Rare,
+    AbortWithBacklog "ws.close_with_backlog" Rare,
+    PingTimeout "hb.timeout" Common,
+    PollAborted "poll.client_gone_after_write" Rare,
+    ServerPause "hb.server_pause" Rare,
+    ConnectRefused "connect.refused" Rare,
+    DisconnectInHandler "disconnect.in_handler" Rare,
+    Backlogged "slow.high_water" Rare,
+    PolicyDropped "slow.policy_dropped" Rare,
+    PolicyClosed "slow.policy_closed" Rare,
+    HttpFault "hostile.http_fault" Rare,
+    WebSocketFault "hostile.websocket_fault" Rare,
+    EngineFault "hostile.engine_fault" Rare,
+    PacketBad "hostile.packet_bad" Rare,
+    HandshakeFailed "hostile.handshake_failed" Rare,
+    RoomLeft "rooms.left" Common,
+    StaleInput "inputs.stale" Extreme,
+}
+
+/// Which marks a run has hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u128);
+
+const _: () = assert!(Mark::ALL.len() <= 128);
+
+impl Marks {
+    pub(crate) fn hit(&mut self, mark: Mark) {
+        self.0 |= 1 << mark as u32;
+    }
+
+    fn hit_if(&mut self, is_hit: bool, mark: Mark) {
+        self.0 |= u128::from(is_hit) << mark as u32;
+    }
+
+    pub(crate) fn has(self, mark: Mark) -> bool {
+        self.0 >> mark as u32 & 1 == 1
+    }
+
+    /// What ended in one read of so many bytes.
+    pub(crate) fn read(&mut self, bytes: usize, units: &[Unit]) {
+        let is_post = |unit: &Unit| matches!(unit, Unit::Post { .. });
+        self.hit_if(bytes == 1 && units.iter().any(is_post), Mark::PostInPieces);
+        let is_request = |unit: &&Unit| !matches!(unit, Unit::Frame(_) | Unit::WsClose);
+        let is_head = |unit: &&Unit| matches!(unit, Unit::PostHead { .. });
+        let requests = units.iter().filter(is_request).filter(|unit| !is_head(unit)).count();
+        self.hit_if(requests > 1, Mark::Pipelined);
+        for (first, then) in units.iter().zip(units.iter().skip(1)) {
+            let is_get = matches!(then, Unit::Get { .. });
+            self.hit_if(is_post(first) && is_get, Mark::GetBehindPost);
+            let is_probe = *first == Unit::Frame(Packet::Text('2', "probe".into()));
+            let is_five = *then == Unit::Frame(Packet::Text('5', String::new()));
+            self.hit_if(is_probe && is_five, Mark::ProbeAndFive);
+            let is_event =
+                matches!(first, Unit::Frame(Packet::Text('4', text)) if text.starts_with('2'));
+            let is_end = *then == Unit::WsClose
+                || matches!(then, Unit::Frame(Packet::Text('4', text)) if text.starts_with('1'));
+            self.hit_if(is_event && is_end, Mark::EventBeforeEnd);
+        }
+    }
+
+    /// What the program did or was told.
+    pub(crate) fn seen(&mut self, seen: &Seen) {
+        match seen {
+            Seen::Emit { volatile, status, .. } => {
+                let is_taken = matches!(status, SendStatus::Sent | SendStatus::Backlogged { .. });
+                self.hit_if(*volatile && is_taken, Mark::VolatileSent);
+                let is_backlogged = matches!(status, SendStatus::Backlogged { .. });
+                self.hit_if(is_backlogged, Mark::Backlogged);
+            }
+            Seen::Broadcast(_, cast) => {
+                let is_taken = cast.fanout.sent + cast.fanout.backlogged > 0;
+                let is_mixed = cast.volatile && is_taken && cast.fanout.dropped > 0;
+                self.hit_if(is_mixed, Mark::VolatileMixed);
+                self.hit_if(cast.fanout.backlogged > 0, Mark::Backlogged);
+            }
+            Seen::Settled(_, _, settled) => self.hit(match settled {
+                Settled::Answered(_) | Settled::BadAnswer => Mark::AckOk,
+                Settled::TimedOut => Mark::AckTimeout,
+                Settled::Disconnected => Mark::AckDisconnect,
+                Settled::Dropped => Mark::VolatileAskDropped,
+            }),
+            Seen::Disconnect(_, reason) => {
+                self.hit_if(*reason == DisconnectReason::PingTimeout, Mark::PingTimeout);
+                let is_aborted = matches!(reason, DisconnectReason::TransportError(_));
+                self.hit_if(is_aborted, Mark::PollAborted);
+            }
+            Seen::Leave(..) => self.hit(Mark::RoomLeft),
+            _ => {}
+        }
+    }
+
+    /// What the core has counted.
+    pub(crate) fn counted(&mut self, stats: &Stats) {
+        for (count, mark) in [
+            (stats.volatile_no_poll, Mark::VolatileNoPoll),
+            (stats.volatile_same_turn, Mark::VolatileSameTurn),
+            (stats.volatile_refused, Mark::VolatileRefused),
+            (stats.volatile_cork, Mark::VolatileCork),
+            (stats.volatile_closing, Mark::VolatileClosing),
+            (stats.volatile_limit, Mark::VolatileLimit),
+            (stats.acks_unknown, Mark::AckUnknown),
+            (stats.answers_gone, Mark::OutsideLate),
+            (stats.limits_hit, Mark::AskLimited),
+            (stats.upgrades, Mark::Upgraded),
+            (stats.upgrades_abandoned, Mark::UpgradeAbandoned),
+            (stats.connects_refused, Mark::ConnectRefused),
+            (stats.events_dropped, Mark::DisconnectInHandler),
+            (stats.overflow_dropped, Mark::PolicyDropped),
+            (stats.overflow_closed, Mark::PolicyClosed),
+            (stats.http_faults, Mark::HttpFault),
+            (stats.websocket_faults, Mark::WebSocketFault),
+            (stats.engine_faults, Mark::EngineFault),
+            (stats.packets_bad, Mark::PacketBad),
+            (stats.handshakes_failed, Mark::HandshakeFailed),
+            (stats.inputs_stale, Mark::StaleInput),
+        ] {
+            self.hit_if(count > 0, mark);
+        }
+    }
+}
+
+/// In how many worlds of a sweep each mark was hit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage {
+    worlds: u64,
+    hits: Vec<u64>,
+}
+
+impl Coverage {
+    pub(crate) fn add(&mut self, marks: Marks) {
+        self.worlds += 1;
+        self.hits.resize(Mark::ALL.len(), 0);
+        for (hits, &mark) in self.hits.iter_mut().zip(Mark::ALL) {
+            *hits += u64::from(marks.has(mark));
+        }
+    }
+
+    /// Marks that were hit in fewer worlds than their tier demands.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = Mark> {
+        let hits = |mark: Mark| self.hits.get(mark as usize).copied().unwrap_or_default();
+        let all = Mark::ALL.iter().copied();
+        all.filter(move |&mark| hits(mark) < mark.tier().least(self.worlds))
+    }
+}
+
+impl fmt::Display for Coverage {
+    /// A table, a line for each mark.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>8}  {:>6}  mark, in {} worlds", "hit", "tier", self.worlds)?;
+        for (hits, &mark) in self.hits.iter().zip(Mark::ALL) {
+            let is_low = *hits < mark.tier().least(self.worlds);
+            let note = if is_low { "  BELOW ITS TIER" } else { "" };
+            writeln!(f, "{hits:>8}  {:>6}  {}{note}", mark.tier().to_string(), mark.name())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_below_its_tier_is_missed() {
+        let mut coverage = Coverage::default();
+        for world in 0..1000 {
+            let mut marks = Marks::default();
+            marks.hit_if(world < 10, Mark::AckOk);
+            marks.hit_if(world < 9, Mark::AckTimeout);
+            marks.hit_if(world == 7, Mark::Pipelined);
+            coverage.add(marks);
+        }
+        let missed: Vec<Mark> = coverage.missed().collect();
+        assert!(!missed.contains(&Mark::AckOk) && !missed.contains(&Mark::Pipelined));
+        assert!(missed.contains(&Mark::AckTimeout) && missed.contains(&Mark::GetBehindPost));
+        assert!(coverage.to_string().contains("9     1 %  ack.timeout  BELOW"), "{coverage}");
+    }
+
+    #[test]
+    fn what_stands_in_one_read_is_marked() {
+        let frame = |kind, text: &str| Unit::Frame(Packet::Text(kind, text.into()));
+        let mut marks = Marks::default();
+        marks.read(30, &[frame('2', "probe"), frame('5', "")]);
+        assert!(marks.has(Mark::ProbeAndFive) && !marks.has(Mark::EventBeforeEnd));
+        marks.read(30, &[frame('4', "2[\"a\"]"), frame('4', "1")]);
+        assert!(marks.has(Mark::EventBeforeEnd));
+        let post = Unit::Post { session: 1, packets: Vec::new() };
+        marks.read(1, std::slice::from_ref(&post));
+        assert!(marks.has(Mark::PostInPieces) && !marks.has(Mark::Pipelined));
+        marks.read(300, &[post, Unit::Get { session: 1 }]);
+        assert!(marks.has(Mark::GetBehindPost) && marks.has(Mark::Pipelined));
+    }
+}
