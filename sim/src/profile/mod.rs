@@ -1,6 +1,9 @@
 //! What a run is made of: how many clients of which kind, on what network, with what broken, and
 //! the server's options.
 
+mod networks;
+mod swarm;
+
 use std::time::Duration;
 
 use parlor::Config;
@@ -8,6 +11,7 @@ use parlor::Config;
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
 use crate::net::{self, Shape};
+pub(crate) use networks::Network;
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1000 * MS;
@@ -35,19 +39,6 @@ impl Preset {
             Self::Calm => "calm",
         }
     }
-}
-
-/// Networks that a user can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Network {
-    /// Nothing takes time but light.
-    Perfect,
-    Calm,
-    Lan,
-    OfficeProxy,
-    Mobile,
-    TrainTunnel,
-    Hostile,
 }
 
 /// A world, before it begins. Times are microseconds.
@@ -209,72 +200,6 @@ impl Profile {
         }
     }
 
-    /// A user's world, on one of the networks that have a name.
-    pub(crate) fn scenario(
-        network: Network,
-        kinds: Vec<Kind>,
-        mut config: Config,
-        outside: (u64, u64),
-    ) -> Self {
-        config.limits.deadlines_per_call_max = 1;
-        let mut profile = Self { kinds, config, outside, ..Self::calm() };
-        let all = Faults::ALL;
-        let (links, fault_every, faults) = match network {
-            Network::Perfect => {
-                profile.links.latency = (500, 500);
-                profile.pass_delay = 0;
-                profile.is_tied = false;
-                profile.born_within = 1;
-                return profile;
-            }
-            Network::Calm => return profile,
-            Network::Lan => {
-                let links = Links { latency: (200, 5 * MS), ..Self::standard().links };
-                let faults = Faults { half_open: false, slow: false, deaf: false, ..all };
-                (links, 10 * SECOND, faults)
-            }
-            Network::OfficeProxy => {
-                let links = Links { latency: (10 * MS, 80 * MS), ..Self::standard().links };
-                (links, 5 * SECOND, Faults { half_open: false, deaf: false, ..all })
-            }
-            Network::Mobile => {
-                let links = Links {
-                    latency: (30 * MS, 300 * MS),
-                    jitter: 80 * MS,
-                    bandwidth: (20_000, 1_000_000),
-                    buffer_bytes: (4096, 65_536),
-                    syn_lost_one_in: 20,
-                    ..Self::standard().links
-                };
-                (links, 2 * SECOND, all)
-            }
-            Network::TrainTunnel => {
-                let links = Links {
-                    latency: (40 * MS, 200 * MS),
-                    syn_lost_one_in: 5,
-                    ..Self::standard().links
-                };
-                let faults = Faults { reset: false, server_pause: false, deaf: false, ..all };
-                (links, SECOND, faults)
-            }
-            Network::Hostile => {
-                let links = Links {
-                    latency: (50, 400 * MS),
-                    jitter: 100 * MS,
-                    bandwidth: (4000, 10_000_000),
-                    cut_one_in: 2,
-                    segment_bytes: (4, 1500),
-                    buffer_bytes: (1024, 1 << 17),
-                    is_edge_early: false,
-                    syn_lost_one_in: 20,
-                };
-                profile.refuse_one_in = 10;
-                (links, 700 * MS, all)
-            }
-        };
-        Self { links, faults, fault_every: Some(fault_every), ..profile }
-    }
-
     /// Faults, and what clients begin, for so long; and so long after that at least.
     pub(crate) fn lasting(self, time: u64, after: u64) -> Self {
         let beat = (self.config.ping_interval + self.config.ping_timeout).as_micros() as u64;
@@ -328,82 +253,5 @@ impl Profile {
         profile.links.cut_one_in = 0;
         profile.links.buffer_bytes = (1 << 20, 1 << 20);
         profile
-    }
-
-    fn swarm(choices: &mut Choices, stream: Stream) -> Self {
-        let mut profile = Self::standard();
-        let count = choices.between(stream, 1, 7);
-        profile.kinds = (0..count)
-            .map(|_| match choices.choose(stream, 10) {
-                0..=2 => Kind::Polling,
-                3..=5 => Kind::WebSocket,
-                6..=8 => Kind::Upgrading,
-                _ if choices.happens(stream, 1, 2) => Kind::Requester,
-                _ => Kind::Hostile,
-            })
-            .collect();
-        Self::draw_options(&mut profile.config, choices, stream);
-        profile.links = Links {
-            latency: (50, 300 * MS),
-            jitter: scale(choices, stream, (1, 100 * MS)),
-            bandwidth: (2_000, 50_000_000),
-            cut_one_in: choices.choose(stream, 4),
-            segment_bytes: (4, 1500),
-            buffer_bytes: (1024, 1 << 18),
-            is_edge_early: choices.happens(stream, 1, 2),
-            syn_lost_one_in: [0, 20][choices.choose(stream, 2) as usize],
-        };
-        let mut half = |label| {
-            choices.span(stream, label);
-            choices.happens(stream, 1, 2)
-        };
-        profile.faults = Faults {
-            stall: half("stalls"),
-            reset: half("resets"),
-            half_open: half("half-opens"),
-            slow: half("slow-links"),
-            server_pause: half("server-pauses"),
-            deaf: half("deafness"),
-        };
-        profile.is_eager = half("eager-flushes");
-        profile.is_tied = half("ties");
-        choices.span(stream, "rest");
-        let is_calm = !choices.happens(stream, 9, 10);
-        let every = scale(choices, stream, (200 * MS, 10 * SECOND));
-        profile.fault_every = (!is_calm).then_some(every);
-        if is_calm {
-            profile.links = Self::calm().links;
-        }
-        profile.think = scale(choices, stream, (50 * MS, 2 * SECOND));
-        profile.text_bytes_max = scale(choices, stream, (16, 20_000));
-        profile.pass_delay = scale(choices, stream, (1, 50 * MS));
-        profile.read_bytes = scale_down(choices, stream, (64, 65_536)) as usize;
-        profile.refuse_one_in = [0, 10][choices.choose(stream, 2) as usize];
-        profile.heal_at = 15 * SECOND;
-        let beat = profile.config.ping_interval + profile.config.ping_timeout;
-        let beat = beat.as_micros() as u64;
-        profile.quiet_at = profile.heal_at + 15 * SECOND;
-        profile.end_at = profile.quiet_at + 2 * beat + 60 * SECOND;
-        profile
-    }
-
-    fn draw_options(config: &mut Config, choices: &mut Choices, stream: Stream) {
-        let mut millis =
-            |low, high| Duration::from_millis(scale_down(choices, stream, (low, high)));
-        config.ping_interval = millis(300, 25_000);
-        config.ping_timeout = millis(2000, 20_000);
-        config.upgrade_timeout = millis(1000, 10_000);
-        config.connect_timeout = millis(3000, 45_000);
-        config.linger = millis(100, 5000);
-        config.polling_close_timeout = millis(500, 30_000);
-        if choices.happens(stream, 1, 3) {
-            config.limits.egress_bytes_max = scale_down(choices, stream, (30_000, 1 << 20)) as u32;
-        }
-        if choices.happens(stream, 1, 4) {
-            config.overflow = parlor::Overflow::DropMessage;
-        }
-        if choices.happens(stream, 1, 4) {
-            config.limits.asks_per_socket_max = choices.down(stream, 3, 1) as u32;
-        }
     }
 }
