@@ -7,6 +7,7 @@ use std::collections::BinaryHeap;
 use crate::choice::{Choices, Stream};
 use crate::client::Timer;
 use crate::client::unit::{Notes, Unit};
+use crate::exhaustive::{Crossing, Pick, UNIT};
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
@@ -15,7 +16,7 @@ use crate::profile::{Profile, Syn};
 use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Event {
     /// A connection arrives at the server.
     Syn(usize),
@@ -103,6 +104,12 @@ pub(crate) struct Hub {
     ties_of_rest: Stream,
     /// Who and what is in the world.
     pub(crate) cast: Stream,
+    /// Where every order is gone through.
+    pub(crate) crossing: Option<Crossing>,
+    /// When the server's driver passes next.
+    pub(crate) pass_at: u64,
+    /// It has work to do, and does not only wait for a time.
+    pub(crate) is_pass_urgent: bool,
 }
 
 impl Hub {
@@ -130,6 +137,9 @@ impl Hub {
             ties,
             ties_of_rest,
             cast,
+            crossing: None,
+            pass_at: u64::MAX,
+            is_pass_urgent: false,
         }
     }
 
@@ -167,12 +177,77 @@ impl Hub {
             self.now = until;
             return None;
         }
-        let Reverse((at, _, seq, event)) = self.queue.pop()?;
-        self.trace.resumed(seq);
         self.now = at;
         self.verdicts.now = at;
         self.choices.time(at);
+        if let Some(crossing) = &mut self.crossing
+            && crossing.is_open(at, &mut self.choices)
+        {
+            let event = self.pop_crossed();
+            // Time has moved, or nothing is left to see.
+            return if event.is_some() || self.is_cut() { event } else { self.pop(until) };
+        }
+        let Reverse((_, _, seq, event)) = self.queue.pop()?;
+        self.trace.resumed(seq);
         Some(event)
+    }
+
+    /// Any of what is due now.
+    fn pop_crossed(&mut self) -> Option<Event> {
+        let mut all: Vec<_> = self.queue.drain().map(|Reverse(entry)| entry).collect();
+        // Not by their numbers, which tell in what order they were thought of.
+        all.sort_by_key(|&(at, _, number, event)| (at, event, number));
+        // A pass that was planned and is not wanted any more is nothing.
+        all.retain(|&(at, .., event)| event != Event::Pass || at == self.pass_at);
+        let count = all.iter().take_while(|entry| entry.0 == self.now).count();
+        let mut due: Vec<Event> = all[..count].iter().map(|&(.., event)| event).collect();
+        due.dedup();
+        // What a client sent comes behind its connection.
+        let arrives = |id| all[..count].iter().any(|entry| entry.3 == Event::Syn(id));
+        due.retain(|&event| !matches!(event, Event::Up(id) | Event::ResetUp(id) if arrives(id)));
+        let later = all[count..].iter().map(|&(at, .., event)| (at, event));
+        let crossing = self.crossing.as_mut()?;
+        // Only what comes to the server, or makes a client speak, waits for anything else.
+        let is_first = |event: &Event| match event {
+            Event::Up(id) => {
+                self.conns[*id].up.arriving().is_none_or(|(_, kind)| kind == Kind::End)
+            }
+            Event::ResetUp(_) | Event::Client(.., Timer::Mind(_)) => false,
+            Event::Pass => self.is_pass_urgent,
+            _ => true,
+        };
+        let event = match due.iter().position(is_first) {
+            Some(place) => Some(due[place]),
+            None => match crossing.pick(self.now, &due, later, &mut self.choices) {
+                Pick::Event(place) => Some(due[place]),
+                Pick::Tick => {
+                    all[..count].iter_mut().for_each(|entry| entry.0 += UNIT);
+                    self.pass_at = self.pass_at.max(self.now + UNIT);
+                    None
+                }
+                Pick::Nothing => None,
+            },
+        };
+        if let Some(event) = event {
+            self.is_pass_urgent &= event != Event::Pass;
+            if let Some(place) = all.iter().position(|entry| entry.3 == event) {
+                let (_, _, seq, _) = all.remove(place);
+                self.trace.resumed(seq);
+            }
+            let client = match event {
+                Event::Down(id) | Event::ResetDown(id) => Some(self.conns[id].client),
+                Event::Client(client, ..) => Some(client),
+                _ => None,
+            };
+            crossing.happens(self.now, event, client);
+        }
+        self.queue.extend(all.into_iter().map(Reverse));
+        event
+    }
+
+    /// Whether the run ends before its time: all that can follow has been seen.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.crossing.as_ref().is_some_and(|crossing| crossing.is_cut)
     }
 
     /// A client connects. Bytes may be written at once.

@@ -5,6 +5,7 @@ pub mod choice;
 mod client;
 #[doc(hidden)]
 pub mod command;
+mod exhaustive;
 mod explain;
 mod hub;
 #[doc(hidden)]

@@ -65,8 +65,6 @@ pub(crate) struct Server<S> {
     ready: Vec<usize>,
     writable: Vec<usize>,
     flush: Vec<usize>,
-    /// When the next pass is, as far as one is on the way.
-    pass_at: u64,
     /// Paused until then, as by a collector of garbage.
     paused_until: u64,
     buffer: Vec<u8>,
@@ -111,7 +109,6 @@ impl<S: Send + 'static> Server<S> {
             ready: Vec::new(),
             writable: Vec::new(),
             flush: Vec::new(),
-            pass_at: u64::MAX,
             paused_until: 0,
             buffer: Vec::new(),
             choices: hub.choices.stream("driver", 0),
@@ -131,8 +128,9 @@ impl<S: Send + 'static> Server<S> {
 
     fn wake(&mut self, at: u64, hub: &mut Hub) {
         let at = at.max(self.paused_until).max(hub.now);
-        if at < self.pass_at {
-            self.pass_at = at;
+        if at < hub.pass_at {
+            hub.pass_at = at;
+            hub.is_pass_urgent = at == hub.now;
             hub.push(at, Event::Pass);
         }
     }
@@ -220,10 +218,10 @@ impl<S: Send + 'static> Server<S> {
 
     /// One turn of the loop: see `io`'s.
     pub(crate) fn pass(&mut self, hub: &mut Hub) {
-        if hub.now != self.pass_at {
+        if hub.now != hub.pass_at {
             return;
         }
-        self.pass_at = u64::MAX;
+        hub.pass_at = u64::MAX;
         for id in std::mem::take(&mut self.writable) {
             if let Some(end) = self.end(id) {
                 end.is_writable = false;

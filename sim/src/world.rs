@@ -5,6 +5,7 @@ use parlor::{App, DisconnectReason, Handle, Root};
 use crate::choice::{Choices, Stream};
 use crate::client::mind::Mind;
 use crate::client::{Client, Me, Timer};
+use crate::exhaustive::Crossing;
 use crate::hub::{Event, Hub};
 use crate::net::Arrived;
 use crate::oracle::{Failure, Property, Verdicts};
@@ -85,6 +86,12 @@ impl<S: Send + 'static> World<S> {
         Self { hub, server, clients, faults }
     }
 
+    /// The same, and in a window of its time everything may come in any order.
+    pub(crate) fn crossed(mut self, crossing: Crossing) -> Self {
+        self.hub.crossing = Some(crossing);
+        self
+    }
+
     pub(crate) fn run(mut self) -> Run {
         self.go();
         let demanded = self.server.demands().demanded();
@@ -141,7 +148,7 @@ impl<S: Send + 'static> World<S> {
             self.hub.push(heal_at + after, Event::Demand(which));
         }
         self.until(end_at);
-        if self.hub.verdicts.failure().is_some() {
+        if self.hub.verdicts.failure().is_some() || self.hub.is_cut() {
             return;
         }
         self.well();

@@ -11,6 +11,7 @@
 //!   means that there is none. So a world that is told nothing but zeros stands still.
 
 mod log;
+mod paths;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use std::thread;
 
 pub use log::{ChoiceLog, Draw};
 use log::{Spans, StreamLog};
+pub(crate) use paths::Paths;
 
 /// A number for each place of each stream of each seed.
 pub fn mix(seed: u64, stream: u64, counter: u64) -> u64 {
@@ -33,7 +35,8 @@ pub fn mix(seed: u64, stream: u64, counter: u64) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream(u32);
 
-/// All draws of one run: made from the seed or read from a [`ChoiceLog`].
+/// All draws of one run: made from the seed, read from a [`ChoiceLog`], or one way of
+/// all.
 #[derive(Debug)]
 pub struct Choices {
     seed: u64,
@@ -52,6 +55,7 @@ pub struct Choices {
 enum Source {
     Seed,
     Log(ChoiceLog, Missing),
+    Paths(Box<Paths>),
 }
 
 /// What is drawn where a log has nothing that fits.
@@ -107,6 +111,9 @@ impl fmt::Display for Name {
 /// Draws that stand before the first span of a stream.
 const HEAD: &str = "";
 
+/// The stream whose draws are enumerated, where they are: what comes next.
+const BRANCHING: &str = "next";
+
 impl Choices {
     /// Draws from a seed.
     pub fn new(seed: u64) -> Self {
@@ -141,6 +148,12 @@ impl Choices {
     /// Draws what a log says, and from its seed where it says nothing; keeps a log of all of it.
     pub fn continued(log: ChoiceLog) -> Self {
         Self::of(log.seed(), Source::Log(log, Missing::Seed)).recording()
+    }
+
+    /// Goes the next way of all. Only [`BRANCHING`] is drawn from in all ways, while
+    /// [`branch`](Self::branch) lets it; all else is zero.
+    pub(crate) fn enumerated(paths: Paths) -> Self {
+        Self::of(0, Source::Paths(Box::new(paths)))
     }
 
     fn of(seed: u64, source: Source) -> Self {
@@ -198,7 +211,7 @@ impl Choices {
         let key = name.2.map_or(key, |part| mix(key, part, 1));
         let log = match &self.source {
             Source::Log(log, _) => log.stream(&name.to_string()),
-            Source::Seed => None,
+            Source::Seed | Source::Paths(_) => None,
         };
         let replay = log.map(|log| Replay { at: log.find(HEAD, 0), log });
         self.streams.push(State {
@@ -247,9 +260,11 @@ impl Choices {
             let random = mix(seed, state.span_key, place);
             ((u128::from(random) * u128::from(bound)) >> 64) as u64
         };
-        let value = match &self.source {
+        let value = match &mut self.source {
             Source::Seed => random(state),
             Source::Log(..) if other.is_some() => random(state),
+            Source::Paths(paths) if state.name.0 == BRANCHING => paths.choose(bound),
+            Source::Paths(_) => 0,
             Source::Log(_, missing) => {
                 let told = state.told(place);
                 match (told, missing) {
@@ -296,7 +311,7 @@ impl Choices {
                     1
                 }
             },
-            Source::Seed => 1,
+            Source::Seed | Source::Paths(_) => 1,
         };
         state.counter = 1;
         if self.is_recording {
@@ -337,6 +352,40 @@ impl Choices {
         let streams = self.streams.iter().filter(|state| !state.drawn.is_empty());
         let streams = streams.map(|state| (state.name.to_string(), state.drawn.clone()));
         ChoiceLog::new(self.seed, streams)
+    }
+}
+
+/// Of a run that goes one of all ways; nothing for others.
+impl Choices {
+    /// From now on there are ways to choose from, or none.
+    pub(crate) fn branch(&mut self, is_branching: bool) {
+        if let Source::Paths(paths) = &mut self.source {
+            paths.branch(is_branching);
+        }
+    }
+
+    /// Says in what state the next draw is made. True if the run may end here, since all that can
+    /// follow is known.
+    pub(crate) fn is_known(&mut self, state: u128) -> bool {
+        match &mut self.source {
+            Source::Paths(paths) => paths.is_known(state),
+            Source::Seed | Source::Log(..) => false,
+        }
+    }
+
+    /// Says in what state the ways end.
+    pub(crate) fn end(&mut self, state: u128) {
+        if let Source::Paths(paths) = &mut self.source {
+            paths.end(state);
+        }
+    }
+
+    /// Where the enumeration is.
+    pub(crate) fn take_paths(&mut self) -> Paths {
+        match &mut self.source {
+            Source::Paths(paths) => std::mem::take(paths),
+            Source::Seed | Source::Log(..) => Paths::default(),
+        }
     }
 }
 

@@ -74,8 +74,8 @@ pub(crate) fn post(sid: &str, body: &[u8]) -> Vec<u8> {
     let target = target("polling", Some(sid));
     let length = body.len();
     let head = format!(
-        "POST {target} HTTP/1.1\r\nHost: sim\r\nContent-Type: text/plain;charset=UTF-8\r\n\
-         Content-Length: {length}\r\n\r\n"
+        "POST {target} HTTP/1.1\r\nHost: sim\r\nAccept: */*\r\n\
+         Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
 }

@@ -1,6 +1,8 @@
 //! Model clients: they speak as the official ones do, with a codec of their own, and take nothing
 //! from the server that an official client would not. What they want is their [`mind`]'s.
 
+#[cfg(test)]
+mod golden;
 mod hostile;
 pub(crate) mod http;
 pub(crate) mod json;
@@ -39,7 +41,7 @@ pub enum Kind {
 }
 
 /// Why a client is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
     /// To connect.
     Connect,
@@ -96,7 +98,7 @@ impl Me {
 /// Why a client gives its session up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
-    /// It wants to, and comes back; it says so.
+    /// It wants to, or hears nothing any more, and comes back; it says so.
     Farewell,
     /// It wants to, and is just gone; it comes back.
     Reset,
@@ -108,7 +110,7 @@ pub(crate) enum Leave {
 
 /// The longest pause before it connects again.
 pub(crate) const BACK_OFF_MAX: u64 = 5_000_000;
-const BACK_OFF: u64 = 200_000;
+const BACK_OFF: u64 = 1_000_000;
 /// For all of a handshake.
 pub(crate) const HANDSHAKE_MAX: u64 = 20_000_000;
 
@@ -121,6 +123,7 @@ impl Client {
         let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
+            let start = start + hub.profile.stagger * number as u64;
             hub.timer(start, number, 0, Timer::Connect);
         }
         hub.is_gone[number] = !is_willing;
@@ -303,9 +306,9 @@ impl Client {
 
     fn beat(&mut self, hub: &mut Hub) {
         let Some(session) = &self.session else { return };
-        let due = session.heard_at + session.beat();
+        let due = session.pinged_at + session.beat();
         if due <= hub.now {
-            self.leave(Leave::Broken, hub);
+            self.leave(Leave::Farewell, hub);
         } else {
             hub.timer(due - hub.now, self.me.number, self.me.life, Timer::Beat);
         }
@@ -322,10 +325,11 @@ impl Client {
         self.is_willing &= leave != Leave::ForGood;
         hub.is_gone[self.me.number] |= !self.is_willing;
         if self.is_willing {
-            let most = (BACK_OFF << self.me.attempts.min(10)).min(BACK_OFF_MAX);
+            // Half more or less, as `socket.io-client` has it by default.
+            let usual = BACK_OFF << (self.me.attempts - 1).min(10);
             hub.choices.span(self.me.stream, "back-off");
-            let pause = hub.choices.between(self.me.stream, most / 2, most);
-            hub.timer(pause, self.me.number, self.me.life, Timer::Connect);
+            let pause = hub.choices.between(self.me.stream, usual / 2, usual * 3 / 2);
+            hub.timer(pause.min(BACK_OFF_MAX), self.me.number, self.me.life, Timer::Connect);
         }
         self.minds(hub, |mind, seat| mind.told(&News::Lost, seat));
     }

@@ -54,7 +54,8 @@ pub(crate) struct Session {
     /// A message that waits for its attachments.
     partial: Option<(Message, Vec<Vec<u8>>)>,
     messages: Vec<(Message, Vec<Vec<u8>>)>,
-    pub(crate) heard_at: u64,
+    /// When the server's last ping came, or the handshake.
+    pub(crate) pinged_at: u64,
     beat: u64,
 }
 
@@ -72,7 +73,7 @@ impl Session {
             queue: Vec::new(),
             partial: None,
             messages: Vec::new(),
-            heard_at: hub.now,
+            pinged_at: hub.now,
             beat: u64::MAX,
         };
         let is_websocket = me.kind == Kind::WebSocket;
@@ -127,22 +128,29 @@ impl Session {
                     hub.write(conn, &frames, units);
                 }
             }
-            Phase::Polling | Phase::Knocking | Phase::Probing
-                if !self.queue.is_empty() && !self.post.is_busy =>
-            {
-                let mut bytes = 0;
-                let fits = |packet: &&Packet| {
-                    bytes += match packet {
-                        Packet::Text(_, data) => data.len(),
-                        Packet::Binary(data) => data.len() * 2,
-                    };
-                    bytes <= POST_BYTES_MAX
-                };
-                let count = self.queue.iter().take_while(fits).count().max(1);
-                let packets: Vec<Packet> = self.queue.drain(..count).collect();
-                self.post(packets, me, hub);
+            // What is said first goes alone; the rest waits for the answer.
+            Phase::Polling | Phase::Knocking | Phase::Probing if !self.post.is_busy => {
+                self.post_some(1, me, hub);
             }
             _ => {}
+        }
+    }
+
+    /// Posts what is queued, at most so many packets.
+    fn post_some(&mut self, most: usize, me: &Me, hub: &mut Hub) {
+        let mut bytes = 0;
+        let fits = |packet: &&Packet| {
+            bytes += match packet {
+                Packet::Text(_, data) => data.len(),
+                Packet::Binary(data) => data.len() * 2,
+            };
+            bytes <= POST_BYTES_MAX
+        };
+        let count = self.queue.iter().take(most).take_while(fits).count();
+        let count = count.max(1).min(self.queue.len());
+        let packets: Vec<Packet> = self.queue.drain(..count).collect();
+        if !packets.is_empty() {
+            self.post(packets, me, hub);
         }
     }
 
@@ -221,6 +229,8 @@ impl Session {
         hub.verdicts.claim(Property::P1, is_ok, || format!("a POST is answered {answer:?}"));
         if self.phase == Phase::Pausing {
             self.switch(me, hub);
+        } else {
+            self.post_some(usize::MAX, me, hub);
         }
         Ok(())
     }
@@ -351,12 +361,12 @@ impl Session {
     }
 
     fn packet(&mut self, packet: Packet, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
-        self.heard_at = hub.now;
         hub.verdicts.claim(Property::S0, true, String::new);
         match packet {
             Packet::Text('0', data) if self.phase == Phase::Opening => self.opened(&data, me, hub),
             Packet::Text('1', data) if data.is_empty() => return Err(Leave::Broken),
             Packet::Text('2', data) if data.is_empty() => {
+                self.pinged_at = hub.now;
                 self.queue.push(Packet::Text('3', String::new()));
             }
             Packet::Text('6', data) if data.is_empty() => {}
@@ -385,6 +395,7 @@ impl Session {
     }
 
     fn opened(&mut self, data: &str, me: &Me, hub: &mut Hub) {
+        self.pinged_at = hub.now;
         let number = |name| json::field(data, name).and_then(|text| text.parse::<u64>().ok());
         let fields = (
             json::field(data, "sid").and_then(json::plain),
@@ -401,7 +412,14 @@ impl Session {
         let is_offered = upgrades == r#"["websocket"]"#;
         match me.kind {
             Kind::WebSocket => self.phase = Phase::WebSocket,
-            Kind::Upgrading if is_offered => self.knock(me, hub),
+            Kind::Upgrading if is_offered && hub.now >= hub.profile.knock_at => {
+                self.knock(me, hub);
+            }
+            Kind::Upgrading if is_offered => {
+                self.phase = Phase::Polling;
+                let pause = hub.profile.knock_at - hub.now;
+                hub.timer(pause, me.number, me.life, Timer::Knock);
+            }
             _ => self.phase = Phase::Polling,
         }
     }
@@ -424,16 +442,20 @@ impl Session {
     }
 
     pub(crate) fn leave(&mut self, leave: Leave, me: &Me, hub: &mut Hub) {
-        if leave == Leave::Farewell {
-            if let (Some(conn), true) = (self.ws.conn, self.is_switched) {
-                say_close(conn, hub);
-            } else if !self.post.is_busy && self.is_open() {
-                self.post(vec![Packet::Text('1', String::new())], me, hub);
-            }
+        let says_so = matches!(leave, Leave::Farewell | Leave::ForGood);
+        if says_so && self.phase == Phase::WebSocket {
+            self.flush(me, hub);
+            let goodbye = self.ws.conn.take();
+            goodbye.into_iter().for_each(|conn| say_close(conn, hub));
+        } else if says_so && self.is_open() && !self.post.is_busy {
+            self.post(vec![Packet::Text('1', String::new())], me, hub);
         }
         for line in [&mut self.get, &mut self.post, &mut self.ws] {
-            if let (Some(conn), Leave::Reset) = (line.conn, leave) {
-                hub.reset_by_client(conn);
+            match (line.conn, leave) {
+                (Some(conn), Leave::Reset) => hub.reset_by_client(conn),
+                // The answer may still come; the server closes.
+                (Some(_), Leave::Farewell | Leave::ForGood) if line.is_busy => continue,
+                _ => {}
             }
             line.leave(hub);
         }

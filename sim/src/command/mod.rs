@@ -1,5 +1,6 @@
 //! `cargo sim`: runs worlds by their seeds, and shows the first that fails.
 
+mod exhaustive;
 mod explain;
 mod minimize;
 pub(crate) mod options;
@@ -10,6 +11,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use crate::choice::Choices;
+use crate::exhaustive::Scene;
 use crate::explain::{Kind, regression};
 use crate::mutants;
 use crate::oracle::Failure;
@@ -61,6 +63,10 @@ fn run(options: &Options) -> Exit {
         Task::Minimize(None) => minimize::minimize(options),
         Task::Minimize(Some(path)) => minimize::minimize_file(path),
         Task::Replay(path) if replay::is_trace(path) => explain::replay_inputs(path),
+        Task::Exhaustive(machine) => {
+            let scene = Scene { machine: *machine, depth: options.depth };
+            exhaustive::exhaustive(scene, options.sweep.time_max)
+        }
         Task::Replay(path) => replay::replay(options, path),
         Task::Explain(question, path) => explain::explain(options, *question, path.as_deref()),
         Task::Diff(one, two) => explain::diff(one, two),

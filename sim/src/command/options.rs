@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Sweep;
 use super::explain::Question;
+use crate::exhaustive::{Machine, Scene};
 use crate::mutants;
 use crate::profile::Preset;
 
@@ -35,6 +36,8 @@ Instead of running worlds:
   --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
                     break the core in each of these ways, and see in how many seeds it is found
                     (default: all, within 2000); with --check only whether each compiles
+  --exhaustive NAME go through every interleaving of a small scene: upgrade, poll or ack
+  --depth N         with at most so many operations (default: 4)
   --props           list what must hold
   --help            print this
 
@@ -56,6 +59,7 @@ pub(super) enum Task {
     Diff(PathBuf, PathBuf),
     /// Where the page of one world is written.
     Html(PathBuf),
+    Exhaustive(Machine),
     Sweep,
 }
 
@@ -64,13 +68,15 @@ pub(super) struct Options {
     pub(super) sweep: Sweep,
     pub(super) preset: Preset,
     pub(super) is_traced: bool,
+    /// Of an exhaustive run: how many operations.
+    pub(super) depth: usize,
 }
 
 pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
     let sweep = Sweep::of(0..100);
     let mut options =
-        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false };
+        Options { task: Task::Sweep, sweep, preset: Preset::Standard, is_traced: false, depth: 4 };
     while let Some(arg) = parser.next()? {
         match arg {
             Long("seed") => {
@@ -92,6 +98,10 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
                     _ => Task::Minimize(None),
                 };
             }
+            Long("exhaustive") => {
+                options.task = Task::Exhaustive(parser.value()?.parse_with(machine)?);
+            }
+            Long("depth") => options.depth = parser.value()?.parse_with(depth)?,
             Long("replay") => {
                 let path = parser.value()?.into();
                 options.task = match options.task {
@@ -145,6 +155,20 @@ fn preset(name: &str) -> Result<Preset, String> {
         let names: Vec<_> = Preset::ALL.into_iter().map(Preset::name).collect();
         format!("there are {}", names.join(", "))
     })
+}
+
+fn machine(name: &str) -> Result<Machine, String> {
+    let found = Machine::ALL.into_iter().find(|machine| machine.name() == name);
+    found.ok_or_else(|| {
+        let names: Vec<_> = Machine::ALL.into_iter().map(Machine::name).collect();
+        format!("there are {}", names.join(", "))
+    })
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    let most = Scene::DEPTH_MAX;
+    let depth = text.parse().ok().filter(|&depth| depth <= most);
+    depth.ok_or_else(|| format!("it is at most {most}"))
 }
 
 fn jobs(text: &str) -> Result<u64, String> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::options::Options;
 use super::{Builtin, Exit, report};
 use crate::choice::{ChoiceLog, Choices};
+use crate::exhaustive::Scene;
 use crate::oracle::Property;
 use crate::profile::Preset;
 use crate::sweep::{Subject, world};
@@ -70,15 +71,18 @@ pub(super) fn is_trace(path: &Path) -> bool {
 pub(super) fn read(path: &Path) -> Result<(Box<dyn Subject>, ChoiceLog), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let log = ChoiceLog::parse(&text)?;
-    match log.world("app") {
-        Some(APP) => {}
-        Some(app) => return Err(format!("it is of {app:?}, which only its own test can run")),
-        None => return Err("line 1 names no app".into()),
-    }
+    let app = log.world("app").ok_or("line 1 names no app")?;
     let name = log.world("profile").ok_or("line 1 names no profile")?;
-    let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
-    let preset = preset.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
-    Ok((Builtin(preset).boxed(), log))
+    let subject: Option<Box<dyn Subject>> = match app {
+        APP => {
+            let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
+            preset.map(|preset| Builtin(preset).boxed())
+        }
+        Scene::APP => Scene::named(name).map(|scene| Box::new(scene) as _),
+        app => return Err(format!("it is of {app:?}, which only its own test can run")),
+    };
+    let subject = subject.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
+    Ok((subject, log))
 }
 
 #[cfg(test)]
@@ -96,8 +100,10 @@ mod tests {
         assert_eq!(why("parlor-choices 2 seed 1"), "line 1 names no app");
         let other = "parlor-choices 2 app chat profile mobile seed 1";
         assert_eq!(why(other), "it is of \"chat\", which only its own test can run");
-        let other = "parlor-choices 2 app workload profile x seed 1";
-        assert_eq!(why(other), "line 1: there is no profile \"x\"");
+        for app in ["workload", "scene"] {
+            let other = format!("parlor-choices 2 app {app} profile x-9 seed 1");
+            assert_eq!(why(&other), "line 1: there is no profile \"x-9\"");
+        }
         let other = "parlor-choices 2 app workload profile calm seed 1\na#0: 3/2";
         assert_eq!(why(other), "line 2 has no choices");
         fs::remove_file(&path).expect("it was written");

@@ -40,7 +40,7 @@ pub struct Shape {
 
 /// The first retransmission comes so long after what was lost, and each further one after twice
 /// the time: how long the receiver hears nothing if a segment is lost `losses` times in a row.
-pub fn stall(losses: u32) -> u64 {
+pub const fn stall(losses: u32) -> u64 {
     RTO * ((1 << losses) - 1)
 }
 
@@ -48,7 +48,7 @@ pub fn stall(losses: u32) -> u64 {
 const RTO: u64 = 200_000;
 
 /// How long a connection takes longer to open whose first `losses` SYNs are lost.
-pub fn syn_delay(losses: u32) -> u64 {
+pub const fn syn_delay(losses: u32) -> u64 {
     SYN_RTO * ((1 << losses) - 1)
 }
 

@@ -391,3 +391,165 @@ impl Pipe {
         self.unread.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Arrived, End, Written, stall};
+
+    const SHAPE: Shape = Shape {
+        latency: 1000,
+        jitter: 500,
+        bandwidth: 1_000_000,
+        segment_bytes: 100,
+        is_cut: true,
+        buffer_bytes: 300,
+        window_bytes: 200,
+        edge_bytes: 100,
+        is_flushed_by_reset: false,
+        patience: Some(stall(4)),
+    };
+
+    /// A direction with its clock, and what it has announced.
+    struct Line {
+        choices: Choices,
+        pipe: Pipe,
+        back: Pipe,
+        now: u64,
+        arrivals: VecDeque<u64>,
+        reminders: Vec<u64>,
+    }
+
+    impl Line {
+        fn new(shape: Shape) -> Self {
+            let mut choices = Choices::new(1);
+            let (there, back) = (choices.stream("there", 0), choices.stream("back", 0));
+            let (pipe, back) = (Pipe::new(shape, there, 0), Pipe::new(shape, back, 0));
+            Self { choices, pipe, back, now: 0, arrivals: VecDeque::new(), reminders: Vec::new() }
+        }
+
+        fn pump(&mut self) {
+            self.pipe.pump(self.now, &mut self.choices, |at| self.arrivals.push_back(at));
+            while let Some(at) = self.pipe.reminder(self.now) {
+                self.reminders.push(at);
+            }
+        }
+
+        /// The next arrival or reminder; false if there is none.
+        fn step(&mut self) -> Option<Due> {
+            self.reminders.sort_unstable();
+            let reminder = self.reminders.first().copied();
+            let due = match (self.arrivals.front().copied(), reminder) {
+                (Some(arrival), Some(reminder)) if reminder < arrival => Err(reminder),
+                (Some(arrival), _) => Ok(arrival),
+                (None, Some(reminder)) => Err(reminder),
+                (None, None) => return None,
+            };
+            let told = match due {
+                Ok(at) => {
+                    assert!(at >= self.now, "no overtaking");
+                    self.now = at;
+                    self.arrivals.pop_front();
+                    End { reads: &mut self.pipe, writes: &mut self.back }.arrive(at);
+                    None
+                }
+                Err(at) => {
+                    self.now = at;
+                    self.reminders.remove(0);
+                    self.pipe.due(at)
+                }
+            };
+            self.pump();
+            told
+        }
+    }
+
+    #[test]
+    fn bytes_arrive_in_order_in_pieces_within_window_and_buffer() {
+        let mut line = Line::new(SHAPE);
+        let sent: Vec<u8> = (0..=255).chain(0..=143).collect();
+        let mut written = line.pipe.write(0, &sent);
+        assert_eq!(written, 300, "the buffer is full");
+        line.pump();
+        let mut got = Vec::new();
+        while got.len() < 400 {
+            if line.step() == Some(Due::Room) {
+                let now = line.now;
+                assert!(line.pipe.room(now) >= 100, "told at a third");
+                written += line.pipe.write(now, &sent[written..]);
+            }
+            assert!(line.pipe.unread() <= 200, "the window holds");
+            line.pipe.read(40, &mut got);
+            line.pump();
+        }
+        assert_eq!(got, sent);
+    }
+
+    #[test]
+    fn room_is_told_when_the_acknowledgement_is_back() {
+        let shape = Shape { jitter: 0, is_cut: false, window_bytes: 300, ..SHAPE };
+        let mut line = Line::new(shape);
+        assert_eq!(line.pipe.write(0, &[1; 301]), 300);
+        line.pump();
+        assert_eq!(line.arrivals, [1100, 1200, 1300]);
+        line.step();
+        assert_eq!((line.now, &line.reminders[..]), (1100, &[2100][..]));
+        assert_eq!(line.pipe.room(2099), 0);
+        line.step();
+        line.step();
+        assert_eq!(line.step(), Some(Due::Room));
+        assert_eq!((line.now, line.pipe.room(2100)), (2100, 100));
+        assert_eq!(line.step(), None);
+    }
+
+    #[test]
+    fn a_window_that_was_shut_opens_a_latency_after_the_read() {
+        let mut line = Line::new(Shape { jitter: 0, is_cut: false, ..SHAPE });
+        line.pipe.write(0, &[1; 250]);
+        line.pump();
+        while line.step().is_some() || !line.arrivals.is_empty() {}
+        assert_eq!(line.pipe.unread(), 200, "and no more comes");
+        line.now = 9000;
+        line.pipe.read(200, &mut Vec::new());
+        line.pump();
+        assert_eq!((line.arrivals.len(), &line.reminders[..]), (0, &[10_000][..]));
+        line.step();
+        assert_eq!(line.arrivals, [11_050]);
+    }
+
+    #[test]
+    fn the_end_comes_behind_the_bytes_and_once() {
+        let mut line = Line::new(SHAPE);
+        line.pipe.write(0, b"ab");
+        line.pipe.shut();
+        assert_eq!(line.pipe.write(0, b"c"), 0);
+        line.pump();
+        (0..line.arrivals.len()).for_each(|_| assert_eq!(line.step(), None));
+        let mut got = Vec::new();
+        assert_eq!(line.pipe.read(9, &mut got), Read::Bytes(2));
+        assert_eq!(line.pipe.read(9, &mut got), Read::End);
+        assert_eq!(line.pipe.read(9, &mut got), Read::Nothing);
+    }
+
+    #[test]
+    fn what_is_stalled_comes_late_and_what_is_cut_never() {
+        let mut line = Line::new(Shape { is_cut: false, ..SHAPE });
+        line.pipe.write(0, &[1; 150]);
+        line.pipe.stall(5000);
+        line.pump();
+        assert!(line.arrivals[0] >= 6000, "stalled");
+        line.step();
+        line.pipe.cut();
+        line.pump();
+        let (dies_at, arrival) = (line.reminders[0], line.now);
+        assert_eq!(dies_at, arrival + 3_000_000, "after four times in vain");
+        line.step();
+        assert_eq!((line.pipe.unread(), line.now < dies_at), (100, true));
+        assert_eq!(line.step(), Some(Due::TimedOut));
+        let mut end = End { reads: &mut line.back, writes: &mut line.pipe };
+        assert_eq!(end.time_out(), Arrived::Reset);
+        assert_eq!(end.write(dies_at, b"x"), Written::Failed);
+        assert_eq!(end.reads.read(9, &mut Vec::new()), Read::Lost);
+        assert_eq!((line.step(), line.pipe.due(u64::MAX)), (None, None), "told once");
+    }
+}

@@ -54,6 +54,10 @@ pub(crate) struct Profile {
     pub(crate) born_within: u64,
     /// How long work from outside is on its way.
     pub(crate) outside: (u64, u64),
+    /// From when one client may connect to when the next may.
+    pub(crate) stagger: u64,
+    /// Before it nobody upgrades.
+    pub(crate) knock_at: u64,
     /// Between two things that a client does, on average.
     pub(crate) think: u64,
     pub(crate) text_bytes_max: u64,
@@ -231,6 +235,8 @@ impl Profile {
             faults: Faults::ALL,
             born_within: SECOND,
             outside: (MS, SECOND),
+            stagger: 0,
+            knock_at: 0,
             think: 1100 * MS,
             text_bytes_max: 2000,
             heal_at: 40 * SECOND,
@@ -242,6 +248,14 @@ impl Profile {
             is_eager: false,
             refuse_one_in: 0,
         }
+    }
+
+    /// Links on which nothing takes time.
+    pub(crate) fn instant() -> Self {
+        let mut profile = Self::calm();
+        profile.links.latency = (0, 0);
+        profile.links.bandwidth = (u64::MAX, u64::MAX);
+        profile
     }
 
     fn calm() -> Self {
