@@ -227,3 +227,47 @@ fn parting(subject: &dyn Subject, seed: u64, (after, at_most): (u64, u64), out: 
 fn cut(line: &str) -> String {
     line.chars().take(LINE_CHARS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::oracle::Verdicts;
+    use crate::trace::{App, Entity};
+    use crate::world::Run;
+
+    /// A program that keeps something outside of its state.
+    struct Forbidden(AtomicU64);
+
+    impl Subject for Forbidden {
+        fn name(&self) -> &str {
+            "forbidden"
+        }
+
+        fn run(&self, choices: Choices, is_told: bool) -> Run {
+            let mut trace = Trace::new(is_told);
+            let count = self.0.fetch_add(1, Ordering::Relaxed);
+            let (sock, event, args) = (None, "say".into(), "[]".into());
+            trace.app(1, vec![App::Enter { sock, event, args }]);
+            trace.note(2, Entity::App, || format!("number {count}"));
+            trace.event(2, 0, count, &[]);
+            let (verdicts, demanded) = (Verdicts::default(), Vec::new());
+            Run { verdicts, trace, choices, demanded, simulated: 1 }
+        }
+    }
+
+    #[test]
+    fn two_runs_that_differ_name_the_first_thing_and_its_handler() {
+        let subject = Forbidden(AtomicU64::new(0));
+        let sweep = Sweep { is_twice: true, ..Sweep::of(0..1) };
+        let sum = sweep.run(&subject);
+        let (exit, text) = failure(&subject, &sweep, &sum, TAIL_LINES).expect("they differ");
+        assert_eq!(exit, Exit::Differs);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert!(lines[0].starts_with("FAIL  two runs differ  seed 0"), "{text}");
+        let named = |line: &str, start: &str| line.starts_with(start) && line.contains("number ");
+        assert!(named(lines[2], "first ") && named(lines[4], "then "), "{text}");
+        assert_eq!([lines[3], lines[5]], ["in the handler say"; 2], "{text}");
+    }
+}

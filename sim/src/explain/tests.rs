@@ -86,3 +86,34 @@ fn time_that_is_up_stops_the_search() {
     assert_eq!(from, None);
     assert!(ablate(&Toy, &log, &account, &|| true).needed.is_empty());
 }
+
+/// A world that panics in its middle.
+struct Fragile;
+
+impl Subject for Fragile {
+    fn name(&self) -> &str {
+        "fragile"
+    }
+
+    fn run(&self, choices: Choices, is_told: bool) -> Run {
+        let mut trace = Trace::new(is_told);
+        trace.note(3 * SECOND, Entity::App, || "the last that happened".into());
+        let is_broken = choices.seed() == 7;
+        assert!(!is_broken, "this is the end");
+        let verdicts = crate::oracle::Verdicts::default();
+        Run { verdicts, trace, choices, demanded: Vec::new(), simulated: SECOND }
+    }
+}
+
+#[test]
+fn a_panic_leaves_its_records() {
+    let log = Choices::recorded(7).log();
+    let account = Account::of(&Fragile, &log).expect("it panics");
+    let Failure { property, at, what } = &account.failure;
+    assert_eq!(
+        (*property, *at, &**what),
+        (Property::M3, 3 * SECOND, "it panicked: this is the end")
+    );
+    assert_eq!(account.records.len(), 1);
+    assert!(Account::of(&Fragile, &Choices::recorded(8).log()).is_none());
+}

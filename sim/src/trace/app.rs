@@ -125,7 +125,7 @@ impl Scribe {
     /// A command, whose outcome follows.
     pub(crate) fn command(&mut self, command: &parlor::Command<'_>) {
         use parlor::Command as Given;
-        let site = self.site.take().map(|site| format!("{}:{}", site.file(), site.line()).into());
+        let site = self.site.take().map(|site| place(site.file(), site.line()));
         let told = |cmd: &str, to: Box<str>, event: &str| Command {
             cmd: cmd.into(),
             to,
@@ -203,6 +203,18 @@ impl Scribe {
     }
 }
 
+/// A place in the source. A file that is included from elsewhere has its way there in its name.
+fn place(file: &str, line: u32) -> Box<str> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in file.split('/') {
+        match (part, parts.last()) {
+            ("..", Some(&last)) if last != ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    format!("{}:{line}", parts.join("/")).into()
+}
+
 fn status_word(status: SendStatus) -> &'static str {
     match status {
         SendStatus::Sent => "sent",
@@ -261,5 +273,16 @@ pub(crate) fn finish(
         if command.fanout.is_some_and(|[.., dropped]| dropped > 0) {
             command.why = why.map(Into::into);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_without_detours() {
+        assert_eq!(&*place("io/../tests/chat/a.rs", 3), "tests/chat/a.rs:3");
+        assert_eq!(&*place("../../b.rs", 4), "../../b.rs:4");
     }
 }
