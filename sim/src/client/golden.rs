@@ -27,7 +27,9 @@ macro_rules! captures {
                 let capture = Capture::parse(include_str!(
                     concat!("../../golden/", stringify!($name), ".json")
                 ));
-                Replay::new(capture, Kind::$kind, stories::$name).run();
+                for seed in 0..20 {
+                    Replay::new(&capture, seed, Kind::$kind, stories::$name).run();
+                }
             }
         )*
     };
