@@ -18,7 +18,7 @@ use scripts::SCRIPTS;
 use simulated::Simulated;
 
 /// Links whose shapes are drawn.
-const LINKS: u64 = 100;
+const LINKS: u64 = 300;
 /// Kernels have moods: buffers are tuned, and threads are late.
 const KERNEL_RUNS: usize = 4;
 

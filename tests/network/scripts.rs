@@ -49,7 +49,7 @@ pub(crate) const SCRIPTS: &[(&str, &str)] = &[
          b fills      | refused
          a takes all  | there
          b hears room | room
-         b writes 7   | taken | short
+         b writes 300 | taken | short
          b closes
          a takes rest | all, end",
     ),

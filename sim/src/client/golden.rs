@@ -19,7 +19,10 @@ use replay::Replay;
 macro_rules! captures {
     ($($name:ident: $kind:ident;)*) => {
         const CAPTURES: &[(&str, &str)] = &[
-            $((stringify!($name), include_str!(concat!("../../golden/", stringify!($name), ".json"))),)*
+            $((
+                stringify!($name),
+                include_str!(concat!("../../golden/", stringify!($name), ".json")),
+            ),)*
         ];
         $(
             #[test]
@@ -27,7 +30,9 @@ macro_rules! captures {
                 let capture = Capture::parse(include_str!(
                     concat!("../../golden/", stringify!($name), ".json")
                 ));
-                Replay::new(capture, Kind::$kind, stories::$name).run();
+                for seed in 0..20 {
+                    Replay::new(&capture, seed, Kind::$kind, stories::$name).run();
+                }
             }
         )*
     };
@@ -46,23 +51,30 @@ captures! {
     reconnection: WebSocket;
 }
 
-/// The texts of packets in what a server says on one connection; panics on what is not right.
+/// The packets in what a server says on one connection; panics on what is not right.
 fn texts(mut bytes: Vec<u8>) -> Vec<Packet> {
     let mut packets = Vec::new();
     let mut is_websocket = false;
     while !bytes.is_empty() {
         if is_websocket {
-            match ws::message(&mut bytes).unwrap().expect("the frame is whole") {
-                ws::Message::Text(text) => packets.push(Packet::parse(&text).unwrap()),
+            match ws::message(&mut bytes)
+                .expect("a server says nothing else")
+                .expect("the frame is whole")
+            {
+                ws::Message::Text(text) => {
+                    packets.push(Packet::parse(&text).expect("a server says nothing else"))
+                }
                 ws::Message::Binary(data) => packets.push(Packet::Binary(data)),
                 ws::Message::Pong | ws::Message::Close => {}
             }
             continue;
         }
-        let answer = http::answer(&mut bytes).unwrap().expect("the answer is whole");
+        let answer = http::answer(&mut bytes)
+            .expect("a server says nothing else")
+            .expect("the answer is whole");
         is_websocket = answer.status == 101;
         if answer.status == 200 && answer.body != b"ok" {
-            packets.extend(packet::packets(&answer.body).unwrap());
+            packets.extend(packet::packets(&answer.body).expect("a server says nothing else"));
         }
     }
     packets
@@ -79,7 +91,7 @@ fn the_codec_reads_all_that_a_server_says() {
             let bytes = of_server.flat_map(|said| said.bytes.clone()).collect();
             for packet in texts(bytes) {
                 if let Packet::Text('4', text) = &packet {
-                    let message = Message::parse(text).unwrap();
+                    let message = Message::parse(text).expect("a server says nothing else");
                     assert_eq!(message.text(), *text, "{name}");
                     kinds.push(message.kind);
                 }

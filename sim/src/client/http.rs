@@ -80,6 +80,13 @@ pub(crate) fn post(sid: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+/// The same request by a client that uses no connection twice.
+pub(crate) fn closing(request: &[u8]) -> Vec<u8> {
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, rest) = request.split_at(end.expect("a request has a head"));
+    [head, b"\r\nConnection: close", rest].concat()
+}
+
 /// A request to become a WebSocket. The key is that of RFC 6455, 1.3, and so is [`ACCEPT`].
 pub(crate) fn upgrade(sid: Option<&str>) -> Vec<u8> {
     let target = target("websocket", sid);

@@ -1,5 +1,12 @@
 //! Model clients: they speak as the official ones do, with a codec of their own, and take nothing
 //! from the server that an official client would not. What they want is their [`mind`]'s.
+//!
+//! What belongs to one generation of the protocols stands in two places. [`packet`] writes and
+//! reads packets and payloads: Engine.IO 3 counts characters where 4 has separators, and its binary
+//! payloads are another format. [`session`] says who begins a heartbeat, which `EIO` stands in
+//! requests ([`http`]), and what a new session asks for: Socket.IO 4 is in `/` without asking. An
+//! older generation is a further kind of client with its own of these two; connections, minds,
+//! memberships, JSON and frames are the same.
 
 #[cfg(test)]
 mod golden;

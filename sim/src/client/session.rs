@@ -23,6 +23,8 @@ struct Line {
     received: Vec<u8>,
     /// An answer is awaited.
     is_busy: bool,
+    /// Each request has a connection of its own, as the official client's under Node.js.
+    is_fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ impl Session {
             pinged_at: hub.now,
             beat: u64::MAX,
         };
+        let is_fresh = hub.choices.happens(me.stream, 1, 4);
+        (session.get.is_fresh, session.post.is_fresh) = (is_fresh, is_fresh);
         let is_websocket = me.kind == Kind::WebSocket;
         let unit = Unit::Handshake { session: session.number, is_websocket };
         match me.kind {
@@ -213,9 +217,11 @@ impl Session {
         if self.phase == Phase::Pausing {
             self.switch(me, hub);
         } else {
-            // Three in four ask at once.
+            // Three in four ask at once; the official client always does, unless it is kept busy.
             hub.choices.span(me.stream, "poll");
-            let pause = hub.choices.choose(me.stream, 80_000).saturating_sub(60_000);
+            let is_busy = hub.profile.fault_every.is_some();
+            let most = if is_busy { 80_000 } else { 1 };
+            let pause = hub.choices.choose(me.stream, most).saturating_sub(60_000);
             hub.timer(pause, me.number, me.life, Timer::Poll);
         }
         Ok(())
@@ -500,9 +506,14 @@ impl Line {
         me: &Me,
         hub: &mut Hub,
     ) {
+        if self.is_fresh {
+            self.leave(hub);
+        }
+        let request = if self.is_fresh { http::closing(bytes) } else { bytes.to_vec() };
+        let longer = request.len() - bytes.len();
         let conn = *self.conn.get_or_insert_with(|| hub.connect(me.number));
         self.is_busy = true;
-        hub.write(conn, bytes, units);
+        hub.write(conn, &request, units.into_iter().map(|(end, unit)| (end + longer, unit)));
     }
 
     /// The next answer; one that nobody asked for is an error.
@@ -519,7 +530,11 @@ impl Line {
                 return Err(Leave::Broken);
             }
         };
-        hub.verdicts.claim(Property::P1, true, String::new);
+        // RFC 9112, 9.6.
+        let is_last = !self.is_fresh || answer.field("connection") == Some("close");
+        hub.verdicts.claim(Property::P1, is_last, || {
+            format!("a connection that was to be closed goes on after {answer:?}")
+        });
         self.is_busy = false;
         Ok(Some(answer))
     }

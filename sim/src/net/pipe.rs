@@ -332,7 +332,8 @@ impl Pipe {
         self.shape.edge_bytes.clamp(1, self.shape.buffer_bytes)
     }
 
-    /// The bytes of the segment that was put onto the wire last but so many, and what it is besides.
+    /// The bytes of the segment that was put onto the wire last but so many, and what it is
+    /// besides.
     pub fn under_way(&self, last_but: usize) -> Option<(usize, Kind)> {
         self.flight.iter().rev().nth(last_but).map(|segment| (segment.bytes.len(), segment.kind))
     }

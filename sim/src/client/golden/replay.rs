@@ -43,10 +43,10 @@ enum Says {
 }
 
 impl Replay {
-    pub(super) fn new(capture: Capture, kind: Kind, story: Story) -> Self {
+    pub(super) fn new(capture: &Capture, seed: u64, kind: Kind, story: Story) -> Self {
         let outside = (0, 0);
         let profile = Profile::scenario(Network::Perfect, vec![kind], Config::default(), outside);
-        let mut hub = Hub::new(Choices::new(7), profile, Trace::new(false));
+        let mut hub = Hub::new(Choices::new(seed), profile, Trace::new(false));
         let client = Client::new(0, kind, Box::new(Puppet::new(story)), &mut hub);
         let mut ears: BTreeMap<usize, Ear> = BTreeMap::new();
         let mut script = Vec::new();
