@@ -253,7 +253,14 @@ mod tests {
             trace.note(2, Entity::App, || format!("number {count}"));
             trace.event(2, 0, count, &[]);
             let (verdicts, demanded) = (Verdicts::default(), Vec::new());
-            Run { verdicts, trace, choices, demanded, simulated: 1 }
+            Run {
+                verdicts,
+                trace,
+                choices,
+                demanded,
+                marks: crate::marks::Marks::default(),
+                simulated: 1,
+            }
         }
     }
 

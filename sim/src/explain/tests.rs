@@ -101,7 +101,14 @@ impl Subject for Fragile {
         let is_broken = choices.seed() == 7;
         assert!(!is_broken, "this is the end");
         let verdicts = crate::oracle::Verdicts::default();
-        Run { verdicts, trace, choices, demanded: Vec::new(), simulated: SECOND }
+        Run {
+            verdicts,
+            trace,
+            choices,
+            demanded: Vec::new(),
+            marks: Marks::default(),
+            simulated: SECOND,
+        }
     }
 }
 
