@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use parlor::{
     App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer, Root, Stats,
+    Wake,
 };
 
 use crate::choice::Stream;
@@ -15,6 +16,8 @@ use crate::hub::{Event, Hub};
 use crate::net::{Arrived, Due, Read};
 use crate::oracle::Property;
 use crate::oracle::egress;
+use crate::oracle::requests::Ledger;
+use crate::oracle::turns::Cause;
 use crate::outside::Letterbox;
 use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
@@ -31,6 +34,11 @@ enum Reading {
 /// What a write shows that shows only the beginning.
 const SHOWN_MAX: usize = 100;
 
+/// In one of so many passes a call is made that must do nothing.
+const IDLE_ONE_IN: u64 = 32;
+/// Closed connections that are remembered for it.
+const STALE_MAX: usize = 8;
+
 /// The server's end of a connection.
 struct End {
     id: ConnId,
@@ -42,6 +50,14 @@ struct End {
     shown: egress::Shown,
     bytes_in: u64,
     bytes_out: u64,
+    /// Requests that came in, by the blank line behind their heads, and how far the next one is.
+    requests: u64,
+    blank: usize,
+    /// All that was ever shown.
+    grown: u64,
+    ledger: Ledger,
+    /// It was paused in this call.
+    is_pausing: bool,
 }
 
 pub(crate) struct Server<S> {
@@ -70,9 +86,29 @@ pub(crate) struct Server<S> {
     buffer: Vec<u8>,
     choices: Stream,
     seen: Vec<Seen>,
+    /// Connections that were closed lately.
+    stale: Vec<ConnId>,
+    /// For calls that must do nothing.
+    idle: Stream,
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
     demands: Demands<S>,
+}
+
+impl End {
+    fn count_requests(&mut self, bytes: &[u8]) {
+        const BLANK: &[u8; 4] = b"\r\n\r\n";
+        for &byte in bytes {
+            self.blank = match byte {
+                byte if byte == BLANK[self.blank] => self.blank + 1,
+                b'\r' => 1,
+                _ => 0,
+            };
+            if self.blank == BLANK.len() {
+                (self.blank, self.requests) = (0, self.requests + 1);
+            }
+        }
+    }
 }
 
 impl<S: Send + 'static> Server<S> {
@@ -85,7 +121,9 @@ impl<S: Send + 'static> Server<S> {
         let log = Log::default();
         let letterbox = Letterbox::default();
         let config = hub.profile.config.clone();
-        let app = app(letterbox.handle());
+        let mut app = app(letterbox.handle());
+        // The rules are told of sessions, whatever the program wants to know.
+        app.engine().on_open(|_cx| {}).on_close(|_cx, _why| {});
         hub.trace.runs_with(&config);
         let (ids, start) = (trace::secret(seed), Instant::ZERO);
         let mut node = Node::new(config, app, ids, start, trace::UNIX_MS)
@@ -93,7 +131,12 @@ impl<S: Send + 'static> Server<S> {
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
         let told = hub.trace.is_recorded().then(Told::default);
         let scribe = told.clone().map(Scribe::new);
-        node.set_observer(Box::new(Watcher { log: log.clone(), command: None, scribe }));
+        node.set_observer(Box::new(Watcher {
+            log: log.clone(),
+            command: None,
+            pending: None,
+            scribe,
+        }));
         Self {
             node,
             log,
@@ -113,6 +156,8 @@ impl<S: Send + 'static> Server<S> {
             buffer: Vec::new(),
             choices: hub.choices.stream("driver", 0),
             seen: Vec::new(),
+            stale: Vec::new(),
+            idle: hub.choices.stream("idle", 0),
             spaces: Vec::new(),
             demands,
         }
@@ -143,6 +188,7 @@ impl<S: Send + 'static> Server<S> {
     pub(crate) fn syn(&mut self, id: usize, hub: &mut Hub) {
         let at = Instant::from_micros(hub.now);
         let peer = Peer::from(address(hub.conns[id].client));
+        self.open(Cause::Accept, hub);
         let Ok(conn) = self.node.accept(at, peer) else {
             hub.conns[id].server_end().close();
             hub.pump_down(id);
@@ -163,6 +209,11 @@ impl<S: Send + 'static> Server<S> {
             shown: egress::Shown::default(),
             bytes_in: 0,
             bytes_out: 0,
+            requests: 0,
+            blank: 0,
+            grown: 0,
+            ledger: Ledger::default(),
+            is_pausing: false,
         };
         self.ends[id] = Some(end);
         if self.places.len() <= conn.index() {
@@ -227,16 +278,16 @@ impl<S: Send + 'static> Server<S> {
                 end.is_writable = false;
                 end.shown.writable();
                 let conn = end.id;
-                self.call(hub, 2, id, Input::Writable { conn });
+                self.call(hub, 2, Cause::Writable(id), Input::Writable { conn });
             }
         }
         for id in std::mem::take(&mut self.ready) {
             self.read(id, hub);
         }
         self.expire(hub);
+        self.call_idly(hub);
         self.write_all(hub);
         let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        hub.asks.wake(wake, &mut hub.verdicts);
         if !self.ready.is_empty() || !self.flush.is_empty() || !self.writable.is_empty() {
             self.soon(hub);
         }
@@ -271,7 +322,7 @@ impl<S: Send + 'static> Server<S> {
             Read::Nothing => {}
             Read::Lost => {
                 end.reading = Reading::Lost;
-                self.call(hub, 3, id, Input::Lost { conn });
+                self.call(hub, 3, Cause::Lost(id), Input::Lost { conn });
             }
             Read::End => {
                 end.reading = Reading::Eof;
@@ -279,23 +330,18 @@ impl<S: Send + 'static> Server<S> {
                     end.is_ready = true;
                     self.ready.push(id);
                 }
-                self.call(hub, 4, id, Input::Eof { conn });
+                self.call(hub, 4, Cause::Eof(id), Input::Eof { conn });
             }
             Read::Bytes(bytes) => {
                 end.bytes_in += bytes as u64;
-                let bytes_in = end.bytes_in;
+                end.count_requests(buffer);
                 if link.up.is_readable() {
                     end.is_ready = true;
                     self.ready.push(id);
                 }
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
-                let mut units = 0;
-                while hub.conns[id].notes.heard(bytes_in).is_some() {
-                    units += 1;
-                }
-                hub.trace.event(hub.now, 13, units, &[]);
-                self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
+                self.call(hub, 6, Cause::Data(id), Input::Data { conn, bytes: buffer });
             }
         }
     }
@@ -310,11 +356,44 @@ impl<S: Send + 'static> Server<S> {
             }
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
             hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
+            self.open(Cause::Timeout { at: due.as_micros(), why }, hub);
             self.node.handle_timeout(Instant::from_micros(hub.now));
             self.after_call(hub);
             if is_patient {
                 break;
             }
+        }
+    }
+
+    /// Sometimes a call that must do nothing: in front of any deadline, or about a connection that
+    /// is closed and whose place another may have by now.
+    fn call_idly(&mut self, hub: &mut Hub) {
+        if !hub.choices.happens(self.idle, 1, IDLE_ONE_IN) {
+            return;
+        }
+        let now = Instant::from_micros(hub.now);
+        let is_early = self.node.poll_timeout().is_none_or(|(at, _why)| at > now);
+        let stale = hub.choices.choose(self.idle, STALE_MAX as u64 + 1) as usize;
+        match self.stale.get(stale).copied() {
+            Some(conn) => {
+                self.open(Cause::Stale, hub);
+                let mut bytes = *b"GET / HTTP/1.1\r\nHost: sim\r\n\r\n";
+                let input = match hub.choices.choose(self.idle, 5) {
+                    0 => Input::Eof { conn },
+                    1 => Input::Lost { conn },
+                    2 => Input::Writable { conn },
+                    3 => Input::Sent { conn, bytes: 0, refused: true },
+                    _ => Input::Data { conn, bytes: &mut bytes },
+                };
+                self.node.handle(now, input);
+                self.after_call(hub);
+            }
+            None if is_early => {
+                self.open(Cause::Early, hub);
+                self.node.handle_timeout(now);
+                self.after_call(hub);
+            }
+            None => {}
         }
     }
 
@@ -347,7 +426,7 @@ impl<S: Send + 'static> Server<S> {
         let is_asked = self.node.egress(conn).next().is_some();
         if is_asked && link.server_end().is_failed() {
             end.reading = Reading::Lost;
-            self.call(hub, 3, id, Input::Lost { conn });
+            self.call(hub, 3, Cause::Lost(id), Input::Lost { conn });
             return;
         }
         let (mut sent, mut refused) = (0, false);
@@ -371,12 +450,17 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.writes(id);
         hub.pump_down(id);
         hub.trace.event(hub.now, 8, id as u64, &(sent as u64).to_le_bytes());
-        self.call(hub, 9, id, Input::Sent { conn, bytes: sent, refused });
+        self.call(hub, 9, Cause::Sent(id), Input::Sent { conn, bytes: sent, refused });
     }
 
-    fn call(&mut self, hub: &mut Hub, kind: u8, id: usize, input: Input<'_>) {
+    fn call(&mut self, hub: &mut Hub, kind: u8, cause: Cause, input: Input<'_>) {
+        let id = cause.conn().expect("an input is about a connection");
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
+        self.open(cause, hub);
+        if let Cause::Data(_) = cause {
+            self.heard(id, hub);
+        }
         self.node.handle(Instant::from_micros(hub.now), input);
         self.after_call(hub);
     }
@@ -389,6 +473,7 @@ impl<S: Send + 'static> Server<S> {
             let site = Some(format!("{}:{}", site.file(), site.line()).into());
             trace::Input::Job { number: None, job: "run".into(), site, args: "".into() }
         });
+        self.open(Cause::Outside, hub);
         let result = self.node.run(Instant::from_micros(hub.now), work);
         self.after_call(hub);
         result
@@ -398,11 +483,38 @@ impl<S: Send + 'static> Server<S> {
         self.node.state()
     }
 
+    /// The node is about to be called.
+    fn open(&mut self, cause: Cause, hub: &mut Hub) {
+        let conn = cause.conn().map(|id| &hub.conns[id]);
+        let client = conn.map(|conn| (conn.client, !conn.is_hostile));
+        self.stats = *self.node.stats();
+        hub.rules.open(cause, client, &mut hub.verdicts);
+    }
+
+    /// What ends within the bytes that are about to be handed in.
+    fn heard(&mut self, id: usize, hub: &mut Hub) {
+        let Some(bytes_in) = self.end(id).map(|end| end.bytes_in) else { return };
+        let mut count = 0;
+        while let Some(unit) = hub.conns[id].notes.heard(bytes_in) {
+            count += 1;
+            if unit.is_request()
+                && let Some(end) = self.end(id)
+            {
+                end.ledger.asked();
+            }
+            let Hub { rules, asks, verdicts, .. } = hub;
+            let server = self.node.server();
+            rules.heard(&unit, |name| server.find_namespace(name), asks, verdicts);
+        }
+        hub.trace.event(hub.now, 13, count, &[]);
+    }
+
     /// Work from outside arrives.
     pub(crate) fn outside(&mut self, number: u64, hub: &mut Hub) {
         let Some(work) = self.outside.remove(&number) else { return };
         hub.trace.event(hub.now, 12, number, &[]);
         hub.trace.input(hub.now, || job(number, &work));
+        self.open(Cause::Outside, hub);
         self.node.outside(Instant::from_micros(hub.now), work);
         self.after_call(hub);
     }
@@ -427,21 +539,38 @@ impl<S: Send + 'static> Server<S> {
             hub.trace.turn(turn);
             let all = self.finished(told.take());
             hub.trace.app(hub.now, all);
-            self.stats = *self.node.stats();
         }
         self.judge(None, is_news, hub);
         self.look(hub);
+        // A driver that sleeps until the next deadline must strand nothing.
+        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let mut is_first = true;
         while let Some(output) = self.node.poll_output() {
+            if std::mem::take(&mut is_first) {
+                let is_due = wake.is_some_and(|at| at <= hub.now);
+                hub.verdicts.claim(Property::E3, is_due, || {
+                    format!("{output:?} is queued, and poll_timeout says {wake:?}")
+                });
+            }
             self.carry_out(&output, hub);
         }
         self.shadows(hub);
         for index in 0..self.open.len() {
-            if let Some(end) = &self.ends[self.open[index]] {
-                end.shown.drained(&mut hub.verdicts);
+            let Some(end) = &mut self.ends[self.open[index]] else { continue };
+            end.shown.drained(&mut hub.verdicts);
+            // One that is resumed in the same call is none.
+            if std::mem::take(&mut end.is_pausing) {
+                let requests_max = hub.profile.config.limits.pipelined_requests_max.into();
+                let is_behind = end.shown.is_behind();
+                end.ledger.paused(end.requests, requests_max, is_behind, &mut hub.verdicts);
             }
         }
-        if let Some((at, _why)) = self.node.poll_timeout() {
-            self.wake(at.as_micros(), hub);
+        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let Hub { rules, asks, verdicts, .. } = hub;
+        rules.shut((&self.stats, self.node.stats()), wake, asks, verdicts);
+        asks.shut(verdicts);
+        if let Some(at) = wake {
+            self.wake(at, hub);
         }
         if hub.profile.is_eager {
             self.soon(hub);
@@ -473,18 +602,37 @@ impl<S: Send + 'static> Server<S> {
 
     /// What each egress has grown by.
     fn look(&mut self, hub: &mut Hub) {
-        let Hub { verdicts, trace, now, .. } = hub;
+        let Hub { verdicts, trace, now, rules, conns, .. } = hub;
+        let mut is_grown = false;
         for &id in &self.open {
             let Some(end) = &mut self.ends[id] else { continue };
-            end.shown.look(self.node.egress(end.id), verdicts, |bytes| {
+            let End { shown, ledger, requests, id: conn, .. } = end;
+            let (is_noted, mut grown) = (!conns[id].is_hostile, 0);
+            shown.look(self.node.egress(*conn), verdicts, |bytes, verdicts| {
+                if is_noted {
+                    ledger.grown(bytes, *requests, verdicts);
+                }
                 trace.event(*now, 10, id as u64, bytes);
                 trace.grows(*now, id, bytes);
+                rules.grown(id, bytes, verdicts);
+                grown += bytes.len() as u64;
             });
+            if let (Some(end), 1..) = (&mut self.ends[id], grown) {
+                is_grown = true;
+                end.grown += grown;
+                rules.paid((id, is_noted), (end.bytes_in, end.requests), end.grown, verdicts);
+            }
+        }
+        if is_grown {
+            let unsent = self.open.iter().filter_map(|&id| self.ends[id].as_ref());
+            rules.bounds.waits(unsent.map(|end| end.shown.waiting().0 as u64), verdicts);
         }
     }
 
     fn carry_out(&mut self, output: &Output, hub: &mut Hub) {
         hub.trace.event(hub.now, 11, 0, &[]);
+        let is_resume = matches!(output, Output::Resume(_));
+        hub.rules.output(is_resume, &mut hub.verdicts);
         let conn = match *output {
             Output::Flush(conn)
             | Output::Pause(conn)
@@ -515,12 +663,15 @@ impl<S: Send + 'static> Server<S> {
             }
             Output::Pause(_) => {
                 end.shown.pause(verdicts);
+                end.is_pausing = !hub.conns[id].is_hostile;
+                hub.rules.paused(id);
                 if end.reading == Reading::On {
                     end.reading = Reading::Paused;
                 }
             }
             Output::Resume(_) => {
                 end.shown.resume(verdicts);
+                end.is_pausing = false;
                 if end.reading == Reading::Paused {
                     end.reading = Reading::On;
                 }
@@ -533,6 +684,10 @@ impl<S: Send + 'static> Server<S> {
             }
             Output::Close { abort, .. } => {
                 end.shown.close(abort, end.reading == Reading::Lost, verdicts);
+                let is_ended = matches!(end.reading, Reading::Eof | Reading::Lost);
+                if !abort && !is_ended && !hub.conns[id].is_hostile {
+                    end.ledger.closed(verdicts);
+                }
                 self.close(id, abort, hub);
             }
             _ => {}
@@ -542,6 +697,10 @@ impl<S: Send + 'static> Server<S> {
     fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
         if let Some(end) = &mut self.ends[id] {
             end.is_open = false;
+            if self.stale.len() == STALE_MAX {
+                self.stale.remove(0);
+            }
+            self.stale.push(end.id);
             // A stranger gets no more than he pays for.
             let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
             let most = 64 * bytes_in + 65_536;
@@ -595,36 +754,36 @@ impl<S: Send + 'static> Server<S> {
         }
         self.seen = all;
         hub.sockets.shut(&mut hub.verdicts);
-        hub.asks.shut();
         is_news
     }
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
-        let Hub { sockets, asks, verdicts, profile, .. } = hub;
+        let Hub { sockets, asks, verdicts, rules, .. } = hub;
         match seen {
+            Seen::Told(turn, told) => rules.told(turn, told, verdicts),
             Seen::Connect(id, namespace) => {
                 sockets.connect(id, verdicts);
                 sockets.member(id, space_of(&mut self.spaces, namespace));
             }
-            Seen::Event(id, print) => sockets.event(id, print, verdicts),
+            Seen::Event(id, (key, print)) => {
+                sockets.event(id, print, verdicts);
+                rules.event(id, (key, print), verdicts);
+            }
             Seen::Settled(socket, ask, settled) => {
                 if let Some(print) = asks.settled((socket, ask), settled, verdicts) {
                     sockets.unsent(socket, print);
                 }
             }
             Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
-            Seen::Disconnect(id, reason) => {
-                let is_legal = |reason, is_strict| profile.is_cause(reason, is_strict);
-                sockets.disconnect(id, reason, is_legal, verdicts);
-            }
+            Seen::Disconnect(id) => sockets.disconnect(id, verdicts),
             Seen::Emit { socket, print, volatile: _, status } => {
                 sockets.emit(socket, print, status)
             }
-            Seen::Ask { socket, print, timeout, outcome } => {
+            Seen::Ask { socket, print, outcome } => {
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);
                 }
-                asks.asked(socket, (print, timeout), outcome, verdicts);
+                asks.asked(socket, print, outcome, verdicts);
             }
             Seen::Broadcast(namespace, broadcast) => {
                 sockets.broadcast(space_of(&mut self.spaces, namespace), &broadcast);
@@ -637,8 +796,29 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
         hub.trace.input(hub.now, || trace::Input::Shutdown);
+        self.open(Cause::Shutdown, hub);
         self.node.shutdown(Instant::from_micros(hub.now));
         self.after_call(hub);
+    }
+
+    /// M2: what came has gone, by the server's own public counts.
+    fn emptied(&self, hub: &mut Hub) {
+        let (server, stats) = (self.node.server(), self.node.stats());
+        let rooms: usize =
+            self.spaces.iter().map(|&space| server.namespace_rooms(space).len()).sum();
+        let left = [
+            u64::from(server.connections()),
+            u64::from(server.sessions()),
+            rooms as u64,
+            stats.sessions_opened - stats.sessions_closed,
+            stats.sockets_connected - stats.sockets_disconnected,
+        ];
+        hub.verdicts.claim(Property::M2, left == [0; 5], || {
+            format!("connections, sessions, rooms and what is not paired: {left:?}")
+        });
+        let wake = self.node.poll_timeout().map(|(_at, why)| why);
+        let is_own = wake.is_none_or(|why| why == Wake::Timer);
+        hub.verdicts.claim(Property::M2, is_own, || format!("a deadline is left: {wake:?}"));
     }
 
     /// After the shutdown.
@@ -650,7 +830,9 @@ impl<S: Send + 'static> Server<S> {
         for end in self.ends.iter().flatten() {
             end.shown.end(&mut hub.verdicts);
         }
+        self.emptied(hub);
         hub.asks.end(&mut hub.verdicts);
+        hub.rules.end(&mut hub.verdicts);
         hub.sockets.end(&mut hub.verdicts);
     }
 }
