@@ -175,7 +175,7 @@ impl Server {
     /// proportion to all of them.
     pub fn shutdown(&mut self, now: Instant, linger: Duration) {
         self.cx.advance(now);
-        self.cx.turns.open();
+        self.cx.turns.command();
         if core::mem::replace(&mut self.cx.shutting_down, true) {
             return;
         }

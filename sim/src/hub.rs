@@ -12,6 +12,7 @@ use crate::marks::Marks;
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
+use crate::oracle::rules::Rules;
 use crate::oracle::sockets::Sockets;
 use crate::profile::{Profile, Syn};
 use crate::trace::{Dir, Flag, Trace};
@@ -93,6 +94,7 @@ pub(crate) struct Hub {
     pub(crate) marks: Marks,
     pub(crate) asks: Asks,
     pub(crate) sockets: Sockets,
+    pub(crate) rules: Rules,
     pub(crate) is_healed: bool,
     pub(crate) is_quiet: bool,
     /// Which clients have gone for good.
@@ -120,6 +122,7 @@ impl Hub {
         let clients = 0..profile.kinds.len() as u64;
         let ties = clients.map(|client| choices.stream("ties", client)).collect();
         let (ties_of_rest, cast) = (choices.stream("order", 0), choices.stream("cast", 0));
+        let rules = Rules::new(&profile.config);
         Self {
             now: 0,
             queue: BinaryHeap::new(),
@@ -132,6 +135,7 @@ impl Hub {
             marks: Marks::default(),
             asks: Asks::default(),
             sockets: Sockets::default(),
+            rules,
             is_healed: false,
             is_quiet: false,
             is_gone,
@@ -178,6 +182,7 @@ impl Hub {
         let &Reverse((at, ..)) = self.queue.peek()?;
         if at > until {
             self.now = until;
+            self.verdicts.now = until;
             return None;
         }
         self.now = at;
@@ -494,6 +499,11 @@ impl Hub {
     /// Whether nothing that is broken for good stands between a client and the server.
     pub(crate) fn is_healthy(&self, client: usize) -> bool {
         !self.is_gone[client]
+    }
+
+    /// Whether clients do what disturbs.
+    pub(crate) fn is_restless(&self) -> bool {
+        !self.is_healed && self.profile.fault_every.is_some()
     }
 
     /// The network becomes a good one, and the server quick. What was cut stays so.

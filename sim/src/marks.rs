@@ -8,6 +8,7 @@ use parlor::{DisconnectReason, SendStatus, Stats};
 
 use crate::client::packet::Packet;
 use crate::client::unit::Unit;
+use crate::oracle::told::Told;
 use crate::watch::{Seen, Settled};
 
 /// In how many worlds of a sweep a mark must be hit.
@@ -174,7 +175,7 @@ impl Marks {
                 Settled::Disconnected => Mark::AckDisconnect,
                 Settled::Dropped => Mark::VolatileAskDropped,
             }),
-            Seen::Disconnect(_, reason) => {
+            Seen::Told(_, Told::Left(_, reason)) => {
                 self.hit_if(*reason == DisconnectReason::PingTimeout, Mark::PingTimeout);
                 let is_aborted = matches!(reason, DisconnectReason::TransportError(_));
                 self.hit_if(is_aborted, Mark::PollAborted);

@@ -1,6 +1,8 @@
 //! The driver of the node: what `io` does, in virtual time. Each cause is one call, and after each
 //! call the outputs are carried out and the oracles look.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::Location;
@@ -16,10 +18,13 @@ use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
 use crate::oracle::Property;
 use crate::oracle::egress;
+use crate::oracle::requests::Ledger;
+use crate::oracle::turns::Cause;
 use crate::outside::Letterbox;
 use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
 use crate::watch::{Log, Seen, Watcher};
+use rules::STALE_MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -43,6 +48,14 @@ struct End {
     shown: egress::Shown,
     bytes_in: u64,
     bytes_out: u64,
+    /// Requests that came in, by the blank line behind their heads, and how far the next one is.
+    requests: u64,
+    blank: usize,
+    /// All that was ever shown.
+    grown: u64,
+    ledger: Ledger,
+    /// It was paused in this call.
+    is_pausing: bool,
 }
 
 pub(crate) struct Server<S> {
@@ -71,6 +84,10 @@ pub(crate) struct Server<S> {
     buffer: Vec<u8>,
     choices: Stream,
     seen: Vec<Seen>,
+    /// Connections that were closed lately.
+    stale: Vec<ConnId>,
+    /// For calls that must do nothing.
+    idle: Stream,
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
     demands: Demands<S>,
@@ -86,7 +103,9 @@ impl<S: Send + 'static> Server<S> {
         let log = Log::default();
         let letterbox = Letterbox::default();
         let config = hub.profile.config.clone();
-        let app = app(letterbox.handle());
+        let mut app = app(letterbox.handle());
+        // The rules are told of sessions, whatever the program wants to know.
+        app.engine().on_open(|_cx| {}).on_close(|_cx, _why| {});
         hub.trace.runs_with(&config);
         let (ids, start) = (trace::secret(seed), Instant::ZERO);
         let mut node = Node::new(config, app, ids, start, trace::UNIX_MS)
@@ -94,7 +113,12 @@ impl<S: Send + 'static> Server<S> {
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
         let told = hub.trace.is_recorded().then(Told::default);
         let scribe = told.clone().map(Scribe::new);
-        node.set_observer(Box::new(Watcher { log: log.clone(), command: None, scribe }));
+        node.set_observer(Box::new(Watcher {
+            log: log.clone(),
+            command: None,
+            pending: None,
+            scribe,
+        }));
         Self {
             node,
             log,
@@ -114,6 +138,8 @@ impl<S: Send + 'static> Server<S> {
             buffer: Vec::new(),
             choices: hub.choices.stream("driver", 0),
             seen: Vec::new(),
+            stale: Vec::new(),
+            idle: hub.choices.stream("idle", 0),
             spaces: Vec::new(),
             demands,
         }
@@ -144,6 +170,7 @@ impl<S: Send + 'static> Server<S> {
     pub(crate) fn syn(&mut self, id: usize, hub: &mut Hub) {
         let at = Instant::from_micros(hub.now);
         let peer = Peer::from(address(hub.conns[id].client));
+        self.open(Cause::Accept, hub);
         let Ok(conn) = self.node.accept(at, peer) else {
             hub.conns[id].server_end().close();
             hub.pump_down(id);
@@ -164,6 +191,11 @@ impl<S: Send + 'static> Server<S> {
             shown: egress::Shown::default(),
             bytes_in: 0,
             bytes_out: 0,
+            requests: 0,
+            blank: 0,
+            grown: 0,
+            ledger: Ledger::default(),
+            is_pausing: false,
         };
         self.ends[id] = Some(end);
         if self.places.len() <= conn.index() {
@@ -228,16 +260,16 @@ impl<S: Send + 'static> Server<S> {
                 end.is_writable = false;
                 end.shown.writable();
                 let conn = end.id;
-                self.call(hub, 2, id, Input::Writable { conn });
+                self.call(hub, 2, Cause::Writable(id), Input::Writable { conn });
             }
         }
         for id in std::mem::take(&mut self.ready) {
             self.read(id, hub);
         }
         self.expire(hub);
+        self.call_idly(hub);
         self.write_all(hub);
         let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        hub.asks.wake(wake, &mut hub.verdicts);
         if !self.ready.is_empty() || !self.flush.is_empty() || !self.writable.is_empty() {
             self.soon(hub);
         }
@@ -272,7 +304,7 @@ impl<S: Send + 'static> Server<S> {
             Read::Nothing => {}
             Read::Lost => {
                 end.reading = Reading::Lost;
-                self.call(hub, 3, id, Input::Lost { conn });
+                self.call(hub, 3, Cause::Lost(id), Input::Lost { conn });
             }
             Read::End => {
                 end.reading = Reading::Eof;
@@ -280,22 +312,18 @@ impl<S: Send + 'static> Server<S> {
                     end.is_ready = true;
                     self.ready.push(id);
                 }
-                self.call(hub, 4, id, Input::Eof { conn });
+                self.call(hub, 4, Cause::Eof(id), Input::Eof { conn });
             }
             Read::Bytes(bytes) => {
                 end.bytes_in += bytes as u64;
-                let bytes_in = end.bytes_in;
+                end.count_requests(buffer);
                 if link.up.is_readable() {
                     end.is_ready = true;
                     self.ready.push(id);
                 }
                 hub.pump_up(id);
                 hub.trace.event(hub.now, 5, id as u64, buffer);
-                let notes = &mut hub.conns[id].notes;
-                let units: Vec<_> = std::iter::from_fn(|| notes.heard(bytes_in)).collect();
-                hub.marks.read(buffer.len(), &units);
-                hub.trace.event(hub.now, 13, units.len() as u64, &[]);
-                self.call(hub, 6, id, Input::Data { conn, bytes: buffer });
+                self.call(hub, 6, Cause::Data(id), Input::Data { conn, bytes: buffer });
             }
         }
     }
@@ -314,6 +342,7 @@ impl<S: Send + 'static> Server<S> {
             }
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
             hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
+            self.open(Cause::Timeout { at: due.as_micros(), why }, hub);
             self.node.handle_timeout(Instant::from_micros(hub.now));
             self.after_call(hub);
             if is_patient {
@@ -351,7 +380,7 @@ impl<S: Send + 'static> Server<S> {
         let is_asked = self.node.egress(conn).next().is_some();
         if is_asked && link.server_end().is_failed() {
             end.reading = Reading::Lost;
-            self.call(hub, 3, id, Input::Lost { conn });
+            self.call(hub, 3, Cause::Lost(id), Input::Lost { conn });
             return;
         }
         let (mut sent, mut refused) = (0, false);
@@ -376,12 +405,17 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.writes(id);
         hub.pump_down(id);
         hub.trace.event(hub.now, 8, id as u64, &(sent as u64).to_le_bytes());
-        self.call(hub, 9, id, Input::Sent { conn, bytes: sent, refused });
+        self.call(hub, 9, Cause::Sent(id), Input::Sent { conn, bytes: sent, refused });
     }
 
-    fn call(&mut self, hub: &mut Hub, kind: u8, id: usize, input: Input<'_>) {
+    fn call(&mut self, hub: &mut Hub, kind: u8, cause: Cause, input: Input<'_>) {
+        let id = cause.conn().expect("an input is about a connection");
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
+        self.open(cause, hub);
+        if let Input::Data { bytes, .. } = &input {
+            self.heard(id, bytes.len(), hub);
+        }
         self.node.handle(Instant::from_micros(hub.now), input);
         self.after_call(hub);
     }
@@ -394,6 +428,7 @@ impl<S: Send + 'static> Server<S> {
             let site = Some(format!("{}:{}", site.file(), site.line()).into());
             trace::Input::Job { number: None, job: "run".into(), site, args: "".into() }
         });
+        self.open(Cause::Outside, hub);
         let result = self.node.run(Instant::from_micros(hub.now), work);
         self.after_call(hub);
         result
@@ -408,6 +443,7 @@ impl<S: Send + 'static> Server<S> {
         let Some(work) = self.outside.remove(&number) else { return };
         hub.trace.event(hub.now, 12, number, &[]);
         hub.trace.input(hub.now, || job(number, &work));
+        self.open(Cause::Outside, hub);
         self.node.outside(Instant::from_micros(hub.now), work);
         self.after_call(hub);
     }
@@ -432,21 +468,38 @@ impl<S: Send + 'static> Server<S> {
             hub.trace.turn(turn);
             let all = self.finished(told.take());
             hub.trace.app(hub.now, all);
-            self.stats = *self.node.stats();
         }
         self.judge(None, is_news, hub);
         self.look(hub);
+        // A driver that sleeps until the next deadline must strand nothing.
+        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let mut is_first = true;
         while let Some(output) = self.node.poll_output() {
+            if std::mem::take(&mut is_first) {
+                let is_due = wake.is_some_and(|at| at <= hub.now);
+                hub.verdicts.claim(Property::E3, is_due, || {
+                    format!("{output:?} is queued, and poll_timeout says {wake:?}")
+                });
+            }
             self.carry_out(&output, hub);
         }
         self.shadows(hub);
         for index in 0..self.open.len() {
-            if let Some(end) = &self.ends[self.open[index]] {
-                end.shown.drained(&mut hub.verdicts);
+            let Some(end) = &mut self.ends[self.open[index]] else { continue };
+            end.shown.drained(&mut hub.verdicts);
+            // One that is resumed in the same call is none.
+            if std::mem::take(&mut end.is_pausing) {
+                let requests_max = hub.profile.config.limits.pipelined_requests_max.into();
+                let is_behind = end.shown.is_behind();
+                end.ledger.paused(end.requests, requests_max, is_behind, &mut hub.verdicts);
             }
         }
-        if let Some((at, _why)) = self.node.poll_timeout() {
-            self.wake(at.as_micros(), hub);
+        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let Hub { rules, asks, verdicts, .. } = hub;
+        rules.shut((&self.stats, self.node.stats()), wake, asks, verdicts);
+        asks.shut(verdicts);
+        if let Some(at) = wake {
+            self.wake(at, hub);
         }
         if hub.profile.is_eager {
             self.soon(hub);
@@ -476,20 +529,10 @@ impl<S: Send + 'static> Server<S> {
         all
     }
 
-    /// What each egress has grown by.
-    fn look(&mut self, hub: &mut Hub) {
-        let Hub { verdicts, trace, now, .. } = hub;
-        for &id in &self.open {
-            let Some(end) = &mut self.ends[id] else { continue };
-            end.shown.look(self.node.egress(end.id), verdicts, |bytes| {
-                trace.event(*now, 10, id as u64, bytes);
-                trace.grows(*now, id, bytes);
-            });
-        }
-    }
-
     fn carry_out(&mut self, output: &Output, hub: &mut Hub) {
         hub.trace.event(hub.now, 11, 0, &[]);
+        let is_resume = matches!(output, Output::Resume(_));
+        hub.rules.output(is_resume, &mut hub.verdicts);
         let conn = match *output {
             Output::Flush(conn)
             | Output::Pause(conn)
@@ -521,12 +564,15 @@ impl<S: Send + 'static> Server<S> {
             Output::Pause(_) => {
                 hub.marks.hit(Mark::Paused);
                 end.shown.pause(verdicts);
+                end.is_pausing = !hub.conns[id].is_hostile;
+                hub.rules.paused(id);
                 if end.reading == Reading::On {
                     end.reading = Reading::Paused;
                 }
             }
             Output::Resume(_) => {
                 end.shown.resume(verdicts);
+                end.is_pausing = false;
                 if end.reading == Reading::Paused {
                     end.reading = Reading::On;
                 }
@@ -539,6 +585,10 @@ impl<S: Send + 'static> Server<S> {
             }
             Output::Close { abort, .. } => {
                 end.shown.close(abort, end.reading == Reading::Lost, verdicts);
+                let is_ended = matches!(end.reading, Reading::Eof | Reading::Lost);
+                if !abort && !is_ended && !hub.conns[id].is_hostile {
+                    end.ledger.closed(verdicts);
+                }
                 self.close(id, abort, hub);
             }
             _ => {}
@@ -548,6 +598,10 @@ impl<S: Send + 'static> Server<S> {
     fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
         if let Some(end) = &mut self.ends[id] {
             end.is_open = false;
+            if self.stale.len() == STALE_MAX {
+                self.stale.remove(0);
+            }
+            self.stale.push(end.id);
             // A stranger gets no more than he pays for.
             let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
             let most = 64 * bytes_in + 65_536;
@@ -602,37 +656,37 @@ impl<S: Send + 'static> Server<S> {
         }
         self.seen = all;
         hub.sockets.shut(&mut hub.verdicts);
-        hub.asks.shut();
         is_news
     }
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
         hub.marks.seen(&seen);
-        let Hub { sockets, asks, verdicts, profile, .. } = hub;
+        let Hub { sockets, asks, verdicts, rules, .. } = hub;
         match seen {
+            Seen::Told(turn, told) => rules.told(turn, told, verdicts),
             Seen::Connect(id, namespace) => {
                 sockets.connect(id, verdicts);
                 sockets.member(id, space_of(&mut self.spaces, namespace));
             }
-            Seen::Event(id, print) => sockets.event(id, print, verdicts),
+            Seen::Event(id, (key, print)) => {
+                sockets.event(id, print, verdicts);
+                rules.event(id, (key, print), verdicts);
+            }
             Seen::Settled(socket, ask, settled) => {
                 if let Some(print) = asks.settled((socket, ask), settled, verdicts) {
                     sockets.unsent(socket, print);
                 }
             }
             Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
-            Seen::Disconnect(id, reason) => {
-                let is_legal = |reason, is_strict| profile.is_cause(reason, is_strict);
-                sockets.disconnect(id, reason, is_legal, verdicts);
-            }
+            Seen::Disconnect(id) => sockets.disconnect(id, verdicts),
             Seen::Emit { socket, print, volatile: _, status } => {
                 sockets.emit(socket, print, status)
             }
-            Seen::Ask { socket, print, timeout, outcome } => {
+            Seen::Ask { socket, print, outcome } => {
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);
                 }
-                asks.asked(socket, (print, timeout), outcome, verdicts);
+                asks.asked(socket, print, outcome, verdicts);
             }
             Seen::Broadcast(namespace, broadcast) => {
                 sockets.broadcast(space_of(&mut self.spaces, namespace), &broadcast);
@@ -645,6 +699,7 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
         hub.trace.input(hub.now, || trace::Input::Shutdown);
+        self.open(Cause::Shutdown, hub);
         self.node.shutdown(Instant::from_micros(hub.now));
         self.after_call(hub);
     }
@@ -659,7 +714,9 @@ impl<S: Send + 'static> Server<S> {
         for end in self.ends.iter().flatten() {
             end.shown.end(&mut hub.verdicts);
         }
+        self.emptied(hub);
         hub.asks.end(&mut hub.verdicts);
+        hub.rules.end(&mut hub.verdicts);
         hub.sockets.end(&mut hub.verdicts);
     }
 }

@@ -4,23 +4,26 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parlor::{
-    AskError, AskId, Command, DisconnectReason, Event, Fanout, Handler, Instant, NamespaceId,
-    NodeInput, Observer, Outcome, Payload, SendStatus, SocketId,
+    AskError, AskId, Command, Event, Fanout, Handler, Instant, NamespaceId, NodeInput, Observer,
+    Outcome, Payload, SendStatus, SocketId,
 };
 
+use crate::oracle::told::{Pending, Told};
 use crate::trace::Scribe;
 
 /// One thing that the application did or was told.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {
+    /// For the rules, and in which turn.
+    Told(u64, Told),
     /// A socket joined this namespace.
     Connect(SocketId, NamespaceId),
-    /// A client's event is about to be handled.
-    Event(SocketId, u64),
+    /// A client's event is about to be handled: of its name and its first argument, and of all.
+    Event(SocketId, (u64, u64)),
     /// The closure of an ask begins.
     Settled(SocketId, Option<AskId>, Settled),
     Disconnecting(SocketId),
-    Disconnect(SocketId, DisconnectReason),
+    Disconnect(SocketId),
     Emit {
         socket: SocketId,
         print: u64,
@@ -30,7 +33,6 @@ pub(crate) enum Seen {
     Ask {
         socket: SocketId,
         print: u64,
-        timeout: u64,
         outcome: Outcome,
     },
     Broadcast(NamespaceId, Broadcast),
@@ -88,6 +90,8 @@ pub(crate) struct Watcher {
     pub(crate) log: Log,
     /// A command whose outcome follows.
     pub(crate) command: Option<Seen>,
+    /// The same, for the rules.
+    pub(crate) pending: Option<Pending>,
     /// Writes the records of a run that is recorded.
     pub(crate) scribe: Option<Scribe>,
 }
@@ -96,20 +100,26 @@ impl Watcher {
     fn tell(&mut self, seen: Seen) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
+
+    fn rule(&mut self, turn: u64, told: Option<Told>) {
+        told.into_iter().for_each(|told| self.tell(Seen::Told(turn, told)));
+    }
 }
 
 impl Observer for Watcher {
-    fn event(&mut self, _turn: u64, event: &Event) {
+    fn event(&mut self, turn: u64, event: &Event) {
+        self.rule(turn, Told::event(event));
         match event {
             Event::Connected { socket, namespace, .. } => {
                 self.tell(Seen::Connect(*socket, *namespace));
             }
             Event::Message { socket, name, args, .. } => {
-                self.tell(Seen::Event(*socket, print_of(name, args)));
+                let key = print(name, args.argument(0).unwrap_or_default(), &[] as &[&[u8]]);
+                self.tell(Seen::Event(*socket, (key, print_of(name, args))));
             }
             Event::Disconnecting { socket, .. } => self.tell(Seen::Disconnecting(*socket)),
-            Event::Disconnected { socket, reason, .. } => {
-                self.tell(Seen::Disconnect(*socket, *reason));
+            Event::Disconnected { socket, .. } => {
+                self.tell(Seen::Disconnect(*socket));
             }
             _ => {}
         }
@@ -127,10 +137,11 @@ impl Observer for Watcher {
         }
     }
 
-    fn handler(&mut self, _turn: u64, handler: &Handler<'_>) {
+    fn handler(&mut self, turn: u64, handler: &Handler<'_>) {
         if let Some(scribe) = &mut self.scribe {
             scribe.handler(handler);
         }
+        self.rule(turn, Told::handler(handler));
         let seen = match *handler {
             Handler::Settled { socket, ask, outcome } => {
                 let settled = match outcome {
@@ -151,18 +162,16 @@ impl Observer for Watcher {
         if let Some(scribe) = &mut self.scribe {
             scribe.command(command);
         }
+        self.pending = Told::command(command);
         let status = SendStatus::Gone;
         self.command = Some(match *command {
             Command::Emit { socket, event, args, flags } => {
                 let print = print_of(event, args);
                 Seen::Emit { socket, print, volatile: flags.volatile, status }
             }
-            Command::Ask { socket, event, args, timeout, .. } => Seen::Ask {
-                socket,
-                print: print_of(event, args),
-                timeout: timeout.as_micros() as u64,
-                outcome: Outcome::Gone,
-            },
+            Command::Ask { socket, event, args, .. } => {
+                Seen::Ask { socket, print: print_of(event, args), outcome: Outcome::Gone }
+            }
             Command::Broadcast { to, event, args, flags } => {
                 let broadcast = Broadcast {
                     rooms: to.rooms.to_vec(),
@@ -183,10 +192,12 @@ impl Observer for Watcher {
         });
     }
 
-    fn outcome(&mut self, _turn: u64, told: &Outcome) {
+    fn outcome(&mut self, turn: u64, told: &Outcome) {
         if let Some(scribe) = &mut self.scribe {
             scribe.outcome(told);
         }
+        let rule = self.pending.take().and_then(|pending| pending.outcome(told));
+        self.rule(turn, rule);
         let Some(mut command) = self.command.take() else { return };
         match (&mut command, told) {
             (Seen::Emit { status, .. }, Outcome::Send(told)) => *status = *told,

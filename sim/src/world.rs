@@ -1,6 +1,6 @@
 //! One run: clients, network, server, faults, and the order in which a run comes to its end.
 
-use parlor::{App, DisconnectReason, Handle, Root};
+use parlor::{App, Handle, Root};
 
 use crate::choice::{Choices, Stream};
 use crate::client::mind::Mind;
@@ -330,25 +330,6 @@ impl<S: Send + 'static> World<S> {
         let verdicts = &mut self.hub.verdicts;
         verdicts.claim(Property::Z3, unsettled.is_none(), || unsettled.unwrap_or_default());
         verdicts.claim(Property::Z3, is_settled, || "asks are open".into());
-    }
-}
-
-impl Profile {
-    /// Whether something in such a world may end a socket for this reason.
-    pub(crate) fn is_cause(&self, reason: DisconnectReason, is_strict: bool) -> bool {
-        let is_broken = self.fault_every.is_some();
-        let is_tight = self.config.limits.egress_bytes_max < 1 << 24;
-        match reason {
-            DisconnectReason::ClientNamespace
-            | DisconnectReason::ServerNamespace
-            | DisconnectReason::TransportClose
-            | DisconnectReason::ForcedClose
-            | DisconnectReason::ServerShuttingDown => true,
-            DisconnectReason::TransportError(_) | DisconnectReason::PingTimeout => {
-                is_broken || !is_strict
-            }
-            DisconnectReason::Overflow => is_tight,
-            _ => !is_strict,
-        }
+        self.hub.rules.settled(verdicts);
     }
 }

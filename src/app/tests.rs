@@ -662,3 +662,30 @@ fn a_client_may_leave_and_join_again_in_one_read() {
     assert_eq!(wire.send_all(1, &["1", "0"]), ["1<0{\"sid\":\"s2\"}"]);
     assert_eq!(wire.node.state(), &["on", "client namespace disconnect", "on"]);
 }
+
+/// A turn is everything that one cause brings about, the end of the server included.
+#[test]
+fn a_handler_that_closes_the_server_does_so_in_its_turn() {
+    struct Turns(Arc<Mutex<Vec<u64>>>);
+    impl Observer for Turns {
+        fn event(&mut self, turn: u64, _event: &Event) {
+            self.0.lock().unwrap().push(turn);
+        }
+    }
+    for by_handler in [true, false] {
+        let mut app = App::new();
+        app.of("/").on("close", |cx, ()| cx.io().close());
+        let mut wire = Wire::new(app);
+        wire.send(1, "0");
+        let turns = Arc::new(Mutex::new(Vec::new()));
+        wire.node.set_observer(alloc::boxed::Box::new(Turns(Arc::clone(&turns))));
+        let before = wire.node.server().turn_last();
+        let at = wire.at();
+        match by_handler {
+            true => drop(wire.send(1, r#"2["close"]"#)),
+            false => wire.node.shutdown(at),
+        }
+        let turns = turns.lock().unwrap();
+        assert!(!turns.is_empty() && turns.iter().all(|&turn| turn == before + 1), "{turns:?}");
+    }
+}

@@ -128,7 +128,7 @@ impl Seat<'_> {
 
     /// Answers what it was asked under this id; nothing, if it is no member any more.
     pub(crate) fn answer(&mut self, place: usize, id: u64, args: &str, attachments: Vec<Vec<u8>>) {
-        self.out.extend(self.spaces[place].answer(id, args, attachments, self.hub));
+        self.out.extend(self.spaces[place].answer(id, args, attachments));
     }
 
     /// To be woken while this session lasts.

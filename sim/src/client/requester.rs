@@ -44,6 +44,9 @@ enum Asked {
     Pong,
     /// No such page.
     Page,
+    /// One that the program has, at once or after a while.
+    Now,
+    Later,
     /// No such session.
     Stranger,
     /// No such transport.
@@ -135,7 +138,9 @@ impl Line {
         }
         self.ask(Asked::Poll, &http::get(Some(&sid)), Some(Unit::Get { session }));
         for _ in 0..hub.choices.choose(me.stream, BEHIND_MAX) {
-            match hub.choices.choose(me.stream, 3) {
+            match hub.choices.choose(me.stream, 5) {
+                4 => self.ask(Asked::Now, b"GET /now HTTP/1.1\r\nHost: sim\r\n\r\n", None),
+                3 => self.ask(Asked::Later, b"GET /later HTTP/1.1\r\nHost: sim\r\n\r\n", None),
                 0 => self.ask(Asked::Page, b"GET /nothing HTTP/1.1\r\nHost: sim\r\n\r\n", None),
                 1 => self.ask(Asked::Stranger, &http::get(Some("AAAAAAAAAAAAAAAAAAAA")), None),
                 _ => {
@@ -173,7 +178,11 @@ impl Line {
                 return None;
             };
             let is_legal = is_legal(asked, &answer);
-            hub.verdicts.claim(Property::P1, is_legal, || {
+            let property = match asked {
+                Asked::Page | Asked::Now | Asked::Later => Property::P6,
+                _ => Property::P1,
+            };
+            hub.verdicts.claim(property, is_legal, || {
                 format!("{asked:?} is answered {answer:?}: answers come in the order of requests")
             });
             let is_over = matches!(asked, Asked::Handshake | Asked::Poll | Asked::Pong);
@@ -210,6 +219,8 @@ fn is_legal(asked: Asked, answer: &Answer) -> bool {
         Asked::Poll => answer.status == 400 || packet::packets(&answer.body).is_ok(),
         Asked::Pong => answer.status == 400 || answer.body == b"ok",
         Asked::Page => answer.status == 404,
+        Asked::Now => answer.status == 200 && answer.body == b"now",
+        Asked::Later => answer.status == 200 && answer.body == b"later",
         Asked::Stranger => answer.status == 400 && says(r#""code":1"#),
         Asked::Pigeon => answer.status == 400 && says(r#""code":0"#),
     }

@@ -16,6 +16,9 @@ const RELEASE_MAX: u64 = 150_000;
 /// A client that cannot get rid of what it has does not make more.
 const QUEUE_MAX: usize = 60;
 
+/// Of so many POSTs one is sent again.
+const COPY_ONE_IN: u64 = 50;
+
 /// A connection as the client sees it.
 #[derive(Debug, Default)]
 struct Line {
@@ -49,6 +52,10 @@ pub(crate) struct Session {
     get: Line,
     post: Line,
     ws: Line,
+    /// Of a proxy that sends a POST again.
+    copy: Line,
+    /// The packets of the latest POST.
+    latest: Vec<Packet>,
     is_switched: bool,
     /// When `3probe` came.
     probed_at: u64,
@@ -70,6 +77,8 @@ impl Session {
             get: Line::default(),
             post: Line::default(),
             ws: Line::default(),
+            copy: Line::default(),
+            latest: Vec::new(),
             is_switched: false,
             probed_at: 0,
             queue: Vec::new(),
@@ -162,9 +171,38 @@ impl Session {
         let body = packet::payload(&packets);
         let request = http::post(&self.sid, &body);
         let session = self.number;
+        self.latest = packets.clone();
         let head = (request.len() - body.len(), Unit::PostHead { session });
         let whole = (request.len(), Unit::Post { session, packets });
         self.post.send(&request, [head, whole], me, hub);
+    }
+
+    /// The POST that was answered is sent again, whole or not: Engine.IO cannot tell.
+    fn send_copy(&mut self, me: &Me, hub: &mut Hub) {
+        let packets = std::mem::take(&mut self.latest);
+        if packets.is_empty() || self.copy.is_busy {
+            return;
+        }
+        hub.rules.copied(self.number);
+        let body = packet::payload(&packets);
+        let request = http::post(&self.sid, &body);
+        let (session, start) = (self.number, request.len() - body.len());
+        let head = (start, Unit::PostHead { session });
+        if !hub.choices.happens(me.stream, 1, 4) {
+            let whole = (request.len(), Unit::Post { session, packets });
+            return self.copy.send(&request, [head, whole], me, hub);
+        }
+        let cut = start + hub.choices.choose(me.stream, body.len() as u64) as usize;
+        self.copy.send(&request[..cut], [head], me, hub);
+        self.copy.leave(hub);
+    }
+
+    /// What a proxy that repeats a POST gets is its own.
+    fn copied(&mut self, hub: &mut Hub) {
+        while let Ok(Some(answer)) = http::answer(&mut self.copy.received) {
+            is_taken(&answer, hub);
+            self.copy.is_busy = false;
+        }
     }
 
     /// Asks for packets, if that is not under way.
@@ -186,6 +224,11 @@ impl Session {
         if self.ws.conn == Some(conn) {
             self.ws.received.extend(bytes);
             return self.ws_bytes(me, hub);
+        }
+        if self.copy.conn == Some(conn) {
+            self.copy.received.extend(bytes);
+            self.copied(hub);
+            return Ok(());
         }
         let is_get = self.get.conn == Some(conn);
         let line = if is_get { &mut self.get } else { &mut self.post };
@@ -237,6 +280,9 @@ impl Session {
             self.switch(me, hub);
         } else {
             self.post_some(usize::MAX, me, hub);
+            if hub.is_restless() && hub.choices.happens(me.stream, 1, COPY_ONE_IN) {
+                self.send_copy(me, hub);
+            }
         }
         Ok(())
     }
@@ -257,6 +303,7 @@ impl Session {
             self.phase = Phase::WebSocket;
             self.get.leave(hub);
             self.post.leave(hub);
+            self.copy.leave(hub);
         }
     }
 
@@ -435,6 +482,9 @@ impl Session {
         if self.ws.conn == Some(conn) {
             return self.candidate_failed(me, hub);
         }
+        if self.copy.conn == Some(conn) {
+            self.copy.leave(hub);
+        }
         for line in [&mut self.get, &mut self.post] {
             if line.conn == Some(conn) {
                 let was_busy = line.is_busy;
@@ -456,7 +506,7 @@ impl Session {
         } else if says_so && self.is_open() && !self.post.is_busy {
             self.post(vec![Packet::Text('1', String::new())], me, hub);
         }
-        for line in [&mut self.get, &mut self.post, &mut self.ws] {
+        for line in [&mut self.get, &mut self.post, &mut self.ws, &mut self.copy] {
             match (line.conn, leave) {
                 (Some(conn), Leave::Reset) => hub.reset_by_client(conn),
                 // The answer may still come; the server closes.

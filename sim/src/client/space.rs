@@ -8,8 +8,6 @@
 //! | Member |              | a fault  | Refused       | Out                    | Out          |
 //! | Refused| Asking       | a fault  | Refused       | Refused                | Out          |
 
-use std::collections::BTreeMap;
-
 use parlor::SocketId;
 
 use super::json;
@@ -32,8 +30,6 @@ pub(crate) struct Space {
     was_member: bool,
     /// The id of its next question.
     question_next: u64,
-    /// The prints of what it was asked, by the ids, which the server chooses.
-    asked: BTreeMap<u64, u64>,
 }
 
 #[derive(Debug)]
@@ -65,7 +61,6 @@ impl Space {
             is_wanted: false,
             was_member: false,
             question_next: 0,
-            asked: BTreeMap::new(),
         }
     }
 
@@ -169,16 +164,9 @@ impl Space {
     }
 
     /// As another socket than the one that was asked it has nothing to answer.
-    pub(crate) fn answer(
-        &self,
-        id: u64,
-        args: &str,
-        attachments: Vec<Vec<u8>>,
-        hub: &mut Hub,
-    ) -> Vec<Packet> {
-        let Some(socket) = self.id() else { return Vec::new() };
-        if let Some(&question) = self.asked.get(&id) {
-            hub.asks.answer_sent(socket, question, print("", args, &attachments));
+    pub(crate) fn answer(&self, id: u64, args: &str, attachments: Vec<Vec<u8>>) -> Vec<Packet> {
+        if self.id().is_none() {
+            return Vec::new();
         }
         let kind = if attachments.is_empty() { 3 } else { 6 };
         self.packet(kind, Some(id), args.into(), attachments)
@@ -225,14 +213,16 @@ impl Space {
             !self.was_member || print.is_some_and(|print| hub.sockets.is_under_way(id, print))
         });
         self.state = State::Member(id);
-        self.asked.clear();
         Heard::Admitted(early)
     }
 
     fn event(&mut self, id: SocketId, message: &Message, data: &[Vec<u8>], hub: &mut Hub) -> Heard {
         let Some(print) = fingerprint(message, data) else { return Heard::Nothing };
         hub.sockets.received(id, print, &mut hub.verdicts);
-        self.asked.extend(message.id.map(|ack| (ack, print)));
+        if let Some(ack) = message.id {
+            hub.asks.read(id, ack, print, &mut hub.verdicts);
+            hub.asks.read_in(&self.namespace, id, ack);
+        }
         Heard::Event
     }
 }

@@ -26,6 +26,17 @@ pub(crate) enum Unit {
     WsClose,
 }
 
+impl Unit {
+    /// Whether it is the end of a request.
+    pub(crate) fn is_request(&self) -> bool {
+        match self {
+            Self::Handshake { .. } | Self::Get { .. } | Self::Post { .. } => true,
+            Self::Upgrade { .. } => true,
+            Self::PostHead { .. } | Self::Frame(_) | Self::WsClose => false,
+        }
+    }
+}
+
 /// The units of one connection that the server has not heard yet.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {

@@ -1,6 +1,7 @@
-//! A1 to A3 and V9: questions to clients and what becomes of them. A7 is where the clients are.
+//! A1, A2, A4 to A6, A9 and V9: questions to clients and what becomes of them. A7 is where the
+//! clients are, and A3 is on the [agenda](super::agenda).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use parlor::{AskId, Outcome, SocketId};
 
@@ -11,20 +12,29 @@ use crate::watch::Settled;
 pub(crate) struct Asks {
     /// The keys are the core's.
     open: BTreeMap<AskId, Ask>,
-    deadlines: BTreeSet<(u64, AskId)>,
     /// Asks that were not made, and whose closure has not run yet.
     unmade: u64,
     /// Calls of the node so far: which ask was made in this one?
     calls: u64,
-    /// Answers that clients have given away: who, and the prints of question and answer.
-    given: BTreeSet<(SocketId, u64, u64)>,
+    /// What was sent and not read yet, by its print: equal questions are read in their order.
+    sent: BTreeMap<(SocketId, u64), VecDeque<AskId>>,
+    /// Under which id a client was asked what.
+    wire: BTreeMap<(SocketId, u64), AskId>,
+    /// From which call to which an ask was open.
+    over: BTreeMap<AskId, (u64, u64)>,
+    /// What was answered in this call, as it was handed in.
+    answers: BTreeMap<AskId, u64>,
+    /// Answers in this call that nobody waits for: those that are late, and others.
+    late: u64,
+    unknown: u64,
+    /// Who was asked last in each namespace, and under which id.
+    latest: BTreeMap<String, (SocketId, u64)>,
 }
 
 #[derive(Debug)]
 struct Ask {
     socket: SocketId,
     print: u64,
-    deadline: u64,
     call: u64,
 }
 
@@ -32,7 +42,7 @@ impl Asks {
     pub(crate) fn asked(
         &mut self,
         socket: SocketId,
-        (print, timeout): (u64, u64),
+        print: u64,
         outcome: Outcome,
         verdicts: &mut Verdicts,
     ) {
@@ -40,16 +50,68 @@ impl Asks {
             self.unmade += 1;
             return;
         };
-        let deadline = verdicts.now + timeout;
-        let ask = Ask { socket, print, deadline, call: self.calls };
+        let ask = Ask { socket, print, call: self.calls };
         let is_new = self.open.insert(id, ask).is_none();
-        self.deadlines.insert((deadline, id));
+        self.sent.entry((socket, print)).or_default().push_back(id);
         verdicts.claim(Property::A1, is_new, || format!("two asks have the id {id:?}"));
     }
 
-    /// A client gives its answer away.
-    pub(crate) fn answer_sent(&mut self, socket: SocketId, question: u64, answer: u64) {
-        self.given.insert((socket, question, answer));
+    /// A client reads a question, and under which id it is to be answered.
+    pub(crate) fn read(&mut self, socket: SocketId, id: u64, print: u64, verdicts: &mut Verdicts) {
+        let sent = self.sent.get_mut(&(socket, print)).and_then(VecDeque::pop_front);
+        let Some(ask) = sent else { return };
+        verdicts.claim(Property::A6, true, String::new);
+        let Some(other) = self.wire.insert((socket, id), ask) else { return };
+        let span = |ask| {
+            let open = self.open.get(&ask).map(|ask| (ask.call, u64::MAX));
+            open.or_else(|| self.over.get(&ask).copied())
+        };
+        let is_apart = span(other).zip(span(ask)).is_none_or(|(a, b)| a.1 < b.0 || b.1 < a.0);
+        verdicts.claim(Property::A6, is_apart, || {
+            format!("{socket} is asked {other:?} and {ask:?} under the id {id} at one time")
+        });
+    }
+
+    /// The same, to be answered by somebody else.
+    pub(crate) fn read_in(&mut self, namespace: &str, socket: SocketId, id: u64) {
+        self.latest.insert(namespace.into(), (socket, id));
+    }
+
+    /// Under which id another of this namespace was asked.
+    pub(crate) fn foreign(&self, namespace: &str, socket: SocketId) -> Option<u64> {
+        let &(other, id) = self.latest.get(namespace)?;
+        (other != socket).then_some(id)
+    }
+
+    /// An answer of a socket that is connected was handed in, all of it.
+    pub(crate) fn heard(&mut self, socket: SocketId, id: Option<u64>, print: u64) {
+        let ask = id.and_then(|id| self.wire.get(&(socket, id))).copied();
+        match ask {
+            Some(ask) if self.answers.contains_key(&ask) => self.unknown += 1,
+            Some(ask) if self.open.contains_key(&ask) => {
+                self.answers.insert(ask, print);
+            }
+            Some(_) => self.late += 1,
+            None => self.unknown += 1,
+        }
+    }
+
+    /// The answers of this call were refused with the request that brought them.
+    pub(crate) fn forget(&mut self) {
+        self.answers.clear();
+    }
+
+    /// So many answers were counted as unknown in a call in which bytes were handed in.
+    pub(crate) fn counted(&mut self, counted: u64, verdicts: &mut Verdicts) {
+        let (late, unknown) = (self.late, self.unknown);
+        let is_right = counted == late + unknown;
+        let what = || format!("{late} late answers and {unknown} others: {counted} were counted");
+        for (property, count) in [(Property::A4, late), (Property::A5, unknown)] {
+            if count > 0 {
+                verdicts.claim(property, is_right, what);
+            }
+        }
+        verdicts.claim(Property::A5, is_right, what);
     }
 
     /// Gives the print of a question that was never sent.
@@ -71,36 +133,36 @@ impl Asks {
             verdicts.fail(Property::A1, format!("{id:?} of {socket} settles again: {settled:?}"));
             return None;
         };
-        self.deadlines.remove(&(ask.deadline, id));
+        self.over.insert(id, (ask.call, self.calls));
         verdicts.claim(Property::A1, ask.socket == socket, || {
             format!("{id:?} of {} settles for {socket}", ask.socket)
         });
+        if settled == Settled::Dropped
+            && let Some(sent) = self.sent.get_mut(&(socket, ask.print))
+        {
+            sent.retain(|other| *other != id);
+        }
         self.judge((socket, id), &ask, settled, verdicts);
         (settled == Settled::Dropped).then_some(ask.print)
     }
 
     fn judge(
-        &self,
+        &mut self,
         (socket, id): (SocketId, AskId),
         ask: &Ask,
         settled: Settled,
         verdicts: &mut Verdicts,
     ) {
         match settled {
-            Settled::Answered(answer) => {
-                let is_given = self.given.contains(&(socket, ask.print, answer));
-                verdicts.claim(Property::A2, is_given, || {
+            Settled::Answered(print) => {
+                let given = self.answers.remove(&id);
+                verdicts.claim(Property::A2, given == Some(print), || {
                     format!("{id:?} of {socket} is answered by what its client did not say")
                 });
+                verdicts.claim(Property::A9, true, String::new);
             }
             Settled::BadAnswer => {
                 verdicts.fail(Property::A2, format!("the answer to {id:?} was changed"));
-            }
-            Settled::TimedOut => {
-                let now = verdicts.now;
-                verdicts.claim(Property::A3, now >= ask.deadline, || {
-                    format!("{id:?} of {socket} times out {} us early", ask.deadline - now)
-                });
             }
             Settled::Dropped => {
                 let is_same = ask.call == self.calls;
@@ -108,21 +170,19 @@ impl Asks {
                     format!("{id:?} of {socket} settles as dropped in a later turn")
                 });
             }
-            Settled::Disconnected => {}
+            // A9 tells whether an answer was there.
+            Settled::TimedOut | Settled::Disconnected => {}
         }
     }
 
-    /// A call is over.
-    pub(crate) fn shut(&mut self) {
+    /// A call is over: whatever was answered in it is settled so.
+    pub(crate) fn shut(&mut self, verdicts: &mut Verdicts) {
         self.calls += 1;
-    }
-
-    /// What `poll_timeout` says after a call.
-    pub(crate) fn wake(&self, wake: Option<u64>, verdicts: &mut Verdicts) {
-        let Some(&(deadline, id)) = self.deadlines.first() else { return };
-        verdicts.claim(Property::A3, wake.is_some_and(|at| at <= deadline), || {
-            format!("{id:?} is over at {deadline} us, poll_timeout says {wake:?}")
-        });
+        (self.late, self.unknown) = (0, 0);
+        if let Some((ask, _)) = std::mem::take(&mut self.answers).pop_first() {
+            let what = format!("{ask:?} was answered in time, and is not settled so");
+            verdicts.fail(Property::A9, what);
+        }
     }
 
     /// How many wait for their outcome.
@@ -147,6 +207,8 @@ impl Asks {
 pub(crate) struct Questions {
     /// By the ack id, which the client chooses: the number that must come back.
     open: BTreeMap<u64, u64>,
+    /// The same of those that were answered: how often they may be is not known here.
+    over: BTreeMap<u64, u64>,
 }
 
 impl Questions {
@@ -156,7 +218,8 @@ impl Questions {
     }
 
     pub(crate) fn answered(&mut self, id: u64, number: Option<u64>, verdicts: &mut Verdicts) {
-        let expected = self.open.remove(&id);
+        let expected = self.open.remove(&id).or_else(|| self.over.get(&id).copied());
+        self.over.extend(expected.map(|expected| (id, expected)));
         verdicts.claim(Property::A7, expected.is_some() && expected == number, || {
             format!("question {id} is answered {number:?}, expected {expected:?}")
         });
@@ -169,39 +232,15 @@ impl Questions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{fires, socket};
+    use super::super::tests::{fires, handles, socket};
     use super::*;
 
-    /// Ids are the core's; a real one is needed to be handed back.
     fn ids() -> Vec<AskId> {
-        use parlor::{App, AskError, Config, Instant, Node};
-        use std::sync::{Arc, Mutex};
-        struct Ids(Arc<Mutex<Vec<AskId>>>);
-        impl parlor::Observer for Ids {
-            fn outcome(&mut self, _turn: u64, outcome: &Outcome) {
-                if let Outcome::Asked(id) = outcome {
-                    self.0.lock().unwrap().push(*id);
-                }
-            }
-        }
-        let mut app = App::new();
-        app.of("/").on_connect(|cx| {
-            cx.ask("a", ()).then(|_cx, _answer: Result<(), AskError>| {});
-            cx.ask("b", ()).then(|_cx, _answer: Result<(), AskError>| {});
-        });
-        let mut node = Node::new(Config::default(), app, [0; 32], Instant::ZERO, 0).unwrap();
-        let ids = Arc::new(Mutex::new(Vec::new()));
-        node.set_observer(Box::new(Ids(Arc::clone(&ids))));
-        let conn = node.accept(Instant::ZERO, parlor::Peer::Unix).unwrap();
-        let mut bytes = crate::client::http::upgrade(None);
-        bytes.extend(crate::client::ws::frame(1, b"40", 0));
-        node.handle(Instant::ZERO, parlor::Input::Data { conn, bytes: &mut bytes });
-        let ids = ids.lock().unwrap();
-        ids.clone()
+        handles().asks
     }
 
     fn asked(asks: &mut Asks, id: AskId, verdicts: &mut Verdicts) {
-        asks.asked(socket(0), (70, 1000), Outcome::Asked(id), verdicts);
+        asks.asked(socket(0), 70, Outcome::Asked(id), verdicts);
     }
 
     #[test]
@@ -211,7 +250,7 @@ mod tests {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, ids[0], verdicts);
-                asks.asked(socket(0), (80, 1000), Outcome::Limited, verdicts);
+                asks.asked(socket(0), 80, Outcome::Limited, verdicts);
                 asks.settled((socket(0), None), Settled::Dropped, verdicts);
                 for _ in 0..times {
                     asks.settled((socket(0), Some(ids[0])), Settled::Disconnected, verdicts);
@@ -225,37 +264,68 @@ mod tests {
     }
 
     #[test]
-    fn a2_answers_are_those_that_were_given() {
+    fn a2_a9_answers_are_those_that_were_handed_in() {
         let id = ids()[1];
-        let settle = |sent: Option<u64>, told: u64| {
+        let settle = |heard: Option<(u64, u64)>, told: Settled| {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, id, verdicts);
-                sent.into_iter().for_each(|answer| asks.answer_sent(socket(0), 70, answer));
-                asks.settled((socket(0), Some(id)), Settled::Answered(told), verdicts);
+                asks.read(socket(0), 3, 70, verdicts);
+                asks.shut(verdicts);
+                if let Some((id, print)) = heard {
+                    asks.heard(socket(0), Some(id), print);
+                }
+                asks.settled((socket(0), Some(id)), told, verdicts);
+                asks.shut(verdicts);
             }
         };
-        fires(None, settle(Some(7), 7));
-        fires(Some(Property::A2), settle(None, 7));
-        fires(Some(Property::A2), settle(Some(7), 8));
+        fires(None, settle(Some((3, 70)), Settled::Answered(70)));
+        fires(None, settle(None, Settled::TimedOut));
+        fires(Some(Property::A2), settle(None, Settled::Answered(70)));
+        fires(Some(Property::A2), settle(Some((3, 70)), Settled::Answered(71)));
+        fires(Some(Property::A2), settle(Some((4, 70)), Settled::Answered(70)));
+        fires(Some(Property::A9), settle(Some((3, 70)), Settled::TimedOut));
     }
 
     #[test]
-    fn a3_timeouts_are_exact() {
+    fn a4_a5_other_answers_are_counted() {
         let id = ids()[0];
-        let settle = |at: u64, wake: u64| {
+        let count = |heard: &'static [(u8, Option<u64>)], counted: u64| {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, id, verdicts);
-                asks.wake(Some(wake), verdicts);
-                verdicts.now = at;
+                asks.read(socket(0), 3, 70, verdicts);
                 asks.settled((socket(0), Some(id)), Settled::TimedOut, verdicts);
-                asks.wake(None, verdicts);
+                asks.shut(verdicts);
+                heard.iter().for_each(|&(who, id)| asks.heard(socket(who), id, 70));
+                asks.counted(counted, verdicts);
             }
         };
-        fires(None, settle(1000, 1000));
-        fires(Some(Property::A3), settle(999, 1000));
-        fires(Some(Property::A3), settle(1000, 1001));
+        fires(None, count(&[(0, Some(3)), (1, Some(3)), (0, Some(4)), (0, None)], 4));
+        fires(Some(Property::A4), count(&[(0, Some(3))], 0));
+        fires(Some(Property::A5), count(&[(1, Some(3))], 0));
+        fires(Some(Property::A5), count(&[(0, None)], 0));
+    }
+
+    #[test]
+    fn a6_ids_of_open_asks_differ() {
+        let (first, second) = (ids()[0], ids()[1]);
+        let ask = |is_over: bool, wire: u64| {
+            move |verdicts: &mut Verdicts| {
+                let mut asks = Asks::default();
+                asked(&mut asks, first, verdicts);
+                if is_over {
+                    asks.settled((socket(0), Some(first)), Settled::TimedOut, verdicts);
+                    asks.shut(verdicts);
+                }
+                asks.asked(socket(0), 80, Outcome::Asked(second), verdicts);
+                asks.read(socket(0), 3, 70, verdicts);
+                asks.read(socket(0), wire, 80, verdicts);
+            }
+        };
+        fires(None, ask(false, 4));
+        fires(None, ask(true, 3));
+        fires(Some(Property::A6), ask(false, 3));
     }
 
     #[test]
@@ -265,7 +335,7 @@ mod tests {
             move |verdicts: &mut Verdicts| {
                 let mut asks = Asks::default();
                 asked(&mut asks, id, verdicts);
-                (0..calls).for_each(|_| asks.shut());
+                (0..calls).for_each(|_| asks.shut(verdicts));
                 let unsent = asks.settled((socket(0), Some(id)), Settled::Dropped, verdicts);
                 assert_eq!(unsent, Some(70));
             }
@@ -285,7 +355,7 @@ mod tests {
         };
         fires(None, answer(&[0], 5));
         fires(Some(Property::A7), answer(&[0], 6));
-        fires(Some(Property::A7), answer(&[0, 0], 5));
+        fires(None, answer(&[0, 0], 5));
         fires(Some(Property::A7), answer(&[1], 5));
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Shown {
     /// How many of them `egress` shows no longer; a close in the same call explains it.
     missing: usize,
     is_refused: bool,
+    /// It was refused, and has not been empty since.
+    is_behind: bool,
     /// A flush was asked for and not tried yet.
     is_due: bool,
     is_paused: bool,
@@ -23,7 +25,7 @@ impl Shown {
         &mut self,
         slices: impl Iterator<Item = &'a [u8]>,
         verdicts: &mut Verdicts,
-        mut grown: impl FnMut(&[u8]),
+        mut grown: impl FnMut(&[u8], &mut Verdicts),
     ) {
         let known = self.bytes.len();
         let mut at = 0;
@@ -33,7 +35,7 @@ impl Shown {
             verdicts.claim(Property::E1, is_same, || "egress has changed what it showed".into());
             at += old;
             if old < slice.len() {
-                grown(&slice[old..]);
+                grown(&slice[old..], verdicts);
                 self.bytes.extend(&slice[old..]);
             }
         }
@@ -50,6 +52,11 @@ impl Shown {
         self.bytes.drain(..bytes);
         self.is_due = false;
         self.is_refused = is_refused && !self.bytes.is_empty();
+        self.is_behind = (self.is_behind || is_refused) && !self.bytes.is_empty();
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     pub(crate) fn writable(&mut self) {
@@ -147,7 +154,7 @@ mod tests {
     use super::*;
 
     fn look(shown: &mut Shown, bytes: &[u8], verdicts: &mut Verdicts) {
-        shown.look(bytes.chunks(3), verdicts, |_| {});
+        shown.look(bytes.chunks(3), verdicts, |_, _| {});
     }
 
     #[test]

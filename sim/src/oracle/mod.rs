@@ -1,9 +1,19 @@
 //! What must hold, and whether it did. The oracles are fed with what the application did and was
 //! told, with the bytes on the wire and with what clients saw; none asks the core.
 
+pub(crate) mod agenda;
 pub(crate) mod asks;
+pub(crate) mod bounds;
+pub(crate) mod drains;
 pub(crate) mod egress;
+pub(crate) mod events;
+pub(crate) mod lives;
+pub(crate) mod requests;
+pub(crate) mod rules;
+mod said;
 pub(crate) mod sockets;
+pub(crate) mod told;
+pub(crate) mod turns;
 
 use std::fmt;
 
@@ -41,12 +51,26 @@ properties! {
     A2,
     /// An ask times out at its instant and not before, and `poll_timeout` names no later one.
     A3,
+    /// An answer that comes after the outcome resolves nothing, is counted once, and harms nobody.
+    A4,
+    /// An answer twice, unknown, huge or of another socket resolves nothing.
+    A5,
+    /// The ids of questions are unique among those that a client has yet to answer.
+    A6,
     /// A client's question is answered at most once, with what the handler answered.
     A7,
+    /// What is handed in first wins: a complete answer is one, even if its time is over by then.
+    A9,
+    /// Commands inside an outcome lose or double no other; what they cause comes in the same turn.
+    A10,
     /// What a socket receives is a prefix of what was accepted for it.
     O1,
     /// Handlers run for what a client sent, in its order, each once, with its content.
     O3,
+    /// What a handler or a client gets equals what was said: text, numbers, bytes, their places.
+    O4,
+    /// Each complete copy of a POST is handled once and in full, and one that is cut short not.
+    O6,
     /// A broadcast reaches the connected sockets of its rooms, each once.
     R2,
     /// A socket connects once, then is disconnecting once, then disconnected once; nothing after.
@@ -55,16 +79,43 @@ properties! {
     D2,
     /// After `Close` no output names the connection.
     D3,
+    /// A session has at most one socket in a namespace; a second CONNECT while the first is
+    /// undecided closes it.
+    D4,
+    /// A session that joins nothing is closed at its instant, and a decision is over at its own.
+    D5,
     /// Live ids are unique.
     D6,
     /// A shutdown disconnects every socket, and closes every connection, each once and in time.
     D7,
+    /// Leaving one namespace does not touch others.
+    D8,
+    /// A handle of an earlier generation touches nothing of its slot's new owner.
+    D9,
     /// A socket that was refused leaves no trace.
     D10,
+    /// A silent peer is reaped at its instant: the timeout after its ping was due.
+    T1,
+    /// A pong that is handed in before the call that would reap saves its session.
+    T2,
+    /// A ping is due one interval after the opening or the last pong, and one is out at a time.
+    T3,
     /// While a deadline is due each call fires or moves it; after that it is in the future.
     T4,
+    /// A call fires at most one deadline, in the declared order, and turns are the world's.
+    T6,
+    /// Timers of the program are exact, keep their order and phase, and end with their socket.
+    T7,
+    /// What waits for a session, and for all, is within its bound and the allowance.
+    M1,
+    /// After the end nothing is left in any table.
+    M2,
     /// Whatever bytes come, there is a legal answer or a close; nothing panics.
     M3,
+    /// Before a client is admitted it gets no more than a multiple of what it sent.
+    M5,
+    /// A session that has reached its bound is still pinged, and its close still goes out.
+    M6,
     /// What egress has shown neither changes nor goes until it is sent or the connection ends.
     E1,
     /// Bytes shown are bytes sent and bytes still there.
@@ -73,12 +124,16 @@ properties! {
     E3,
     /// A half-close, and a close in order, come when everything is written.
     E4,
-    /// Each pause is followed by a resume or a close.
+    /// Reading stops only where too much waits, and each pause is followed by a resume or a close.
     E5,
+    /// Each episode in which a session had to wait ends with one `Drained`.
+    E6,
     /// A poll that is parked while its session upgrades is answered soon.
     U2,
     /// Every complete request gets one complete answer, in order.
     P1,
+    /// A request that is not Engine.IO's is answered once, in order, 404 without a taker.
+    P6,
     /// After the network has healed every honest client connects and upgrades in time.
     Z1,
     /// When nobody wants anything any more, everything that was accepted has arrived.
@@ -162,12 +217,69 @@ impl Verdicts {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use parlor::SocketId;
+    use parlor::{
+        App, AskError, AskId, Config, Event, Instant, NamespaceId, Node, Outcome, SessionId,
+        SocketId, TimerId,
+    };
+    use std::sync::{Arc, Mutex};
 
     /// A socket for a hand-written trace.
     pub(crate) fn socket(n: u8) -> SocketId {
         let text = format!("AAAAAAAAAAAAAAAAAAA{}", char::from(b'A' + n * 4));
         SocketId::parse(&text).expect("it has the form of an id")
+    }
+
+    /// Ids are the core's: these are real ones, of a node that was asked for them.
+    #[derive(Clone, Default)]
+    pub(crate) struct Handles {
+        pub(crate) sessions: Vec<SessionId>,
+        pub(crate) spaces: Vec<NamespaceId>,
+        pub(crate) asks: Vec<AskId>,
+        pub(crate) timers: Vec<TimerId>,
+    }
+
+    struct Hears(Arc<Mutex<Handles>>);
+
+    impl parlor::Observer for Hears {
+        fn event(&mut self, _turn: u64, event: &Event) {
+            if let Event::Connected { session, namespace, .. } = event {
+                let mut all = self.0.lock().unwrap();
+                all.sessions.push(*session);
+                all.spaces.push(*namespace);
+            }
+        }
+
+        fn outcome(&mut self, _turn: u64, outcome: &Outcome) {
+            let mut all = self.0.lock().unwrap();
+            match outcome {
+                Outcome::Asked(id) => all.asks.push(*id),
+                Outcome::Armed(id) => all.timers.push(*id),
+                _ => {}
+            }
+        }
+    }
+
+    /// Two sessions, each in two namespaces; four asks and four timers.
+    pub(crate) fn handles() -> Handles {
+        let mut app = App::new();
+        for name in ["/", "/a"] {
+            app.of(name).on_connect(|cx| {
+                cx.ask("a", ()).then(|_cx, _answer: Result<(), AskError>| {});
+                cx.after(std::time::Duration::from_secs(1), |_cx| {});
+            });
+        }
+        let mut node = Node::new(Config::default(), app, [0; 32], Instant::ZERO, 0).unwrap();
+        let all = Arc::new(Mutex::new(Handles::default()));
+        node.set_observer(Box::new(Hears(Arc::clone(&all))));
+        for _ in 0..2 {
+            let conn = node.accept(Instant::ZERO, parlor::Peer::Unix).unwrap();
+            let mut bytes = crate::client::http::upgrade(None);
+            bytes.extend(crate::client::ws::frame(1, b"40", 0));
+            bytes.extend(crate::client::ws::frame(1, b"40/a,", 0));
+            node.handle(Instant::ZERO, parlor::Input::Data { conn, bytes: &mut bytes });
+        }
+        let all = all.lock().unwrap();
+        all.clone()
     }
 
     /// That a trace fires this property, or none.

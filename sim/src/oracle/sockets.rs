@@ -1,8 +1,8 @@
-//! D1, D2, D6, D10, O1, O3 and R2: the life of sockets, what they send and what they receive.
+//! D1, D6, D10, O1 and R2: the life of sockets, what they send and what they receive.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use parlor::{DisconnectReason, SendStatus, SocketId};
+use parlor::{SendStatus, SocketId};
 
 use super::{Property, Verdicts};
 use crate::watch::Broadcast;
@@ -142,23 +142,12 @@ impl Sockets {
         socket.phase = Phase::Disconnecting;
     }
 
-    /// `is_legal`: the reasons that the world gave cause for.
-    pub(crate) fn disconnect(
-        &mut self,
-        id: SocketId,
-        reason: DisconnectReason,
-        is_legal: impl FnOnce(DisconnectReason, bool) -> bool,
-        verdicts: &mut Verdicts,
-    ) {
+    pub(crate) fn disconnect(&mut self, id: SocketId, verdicts: &mut Verdicts) {
         self.leave_space(id);
         let socket = self.all.entry(id).or_default();
         let before = if self.is_unannounced { Phase::Connected } else { Phase::Disconnecting };
         verdicts.claim(Property::D1, socket.phase == before, || {
             format!("{id} is disconnected when it is {:?}", socket.phase)
-        });
-        let is_legal = is_legal(reason, socket.is_strict);
-        verdicts.claim(Property::D2, is_legal, || {
-            format!("{id} ends by {reason:?} for which there was no cause")
         });
         socket.phase = Phase::Gone;
         socket.unheard.clear();
@@ -193,11 +182,8 @@ impl Sockets {
         verdicts.claim(Property::D1, matches!(socket.phase, Phase::Connected), || {
             format!("a handler of {id} runs when it is {:?}", socket.phase)
         });
-        if socket.is_strict {
-            let next = socket.unheard.pop_front();
-            verdicts.claim(Property::O3, next == Some(print), || {
-                format!("a handler of {id} runs for {print}, its client sent {next:?} next")
-            });
+        if let Some(place) = socket.unheard.iter().position(|&other| other == print) {
+            socket.unheard.drain(..=place);
         }
     }
 
@@ -326,18 +312,17 @@ mod tests {
         sockets
     }
 
-    fn end(sockets: &mut Sockets, id: SocketId, is_legal: bool, verdicts: &mut Verdicts) {
+    fn end(sockets: &mut Sockets, id: SocketId, verdicts: &mut Verdicts) {
         sockets.disconnecting(id, verdicts);
-        let reason = DisconnectReason::TransportClose;
-        sockets.disconnect(id, reason, |_, _| is_legal, verdicts);
+        sockets.disconnect(id, verdicts);
     }
 
     #[test]
-    fn d1_d2_d7_the_life_of_a_socket() {
+    fn d1_d7_the_life_of_a_socket() {
         let id = socket(1);
         fires(None, |verdicts| {
             let mut sockets = connected(id, verdicts);
-            end(&mut sockets, id, true, verdicts);
+            end(&mut sockets, id, verdicts);
             sockets.end(verdicts);
         });
         fires(Some(Property::D1), |verdicts| {
@@ -346,11 +331,8 @@ mod tests {
         });
         fires(Some(Property::D1), |verdicts| {
             let mut sockets = connected(id, verdicts);
-            end(&mut sockets, id, true, verdicts);
+            end(&mut sockets, id, verdicts);
             sockets.event(id, 1, verdicts);
-        });
-        fires(Some(Property::D2), |verdicts| {
-            end(&mut connected(id, verdicts), id, false, verdicts);
         });
         fires(Some(Property::D7), |verdicts| connected(id, verdicts).end(verdicts));
     }
@@ -401,21 +383,6 @@ mod tests {
         fires(None, receive(&[2, 1, 2]));
         fires(Some(Property::O1), receive(&[2, 2]));
         fires(Some(Property::O1), receive(&[1, 2, 1, 2, 2]));
-    }
-
-    #[test]
-    fn o3_handlers_run_for_what_was_sent() {
-        let id = socket(1);
-        let hear = |prints: &'static [u64]| {
-            move |verdicts: &mut Verdicts| {
-                let mut sockets = connected(id, verdicts);
-                (1..4).for_each(|print| sockets.sent(id, print));
-                prints.iter().for_each(|&print| sockets.event(id, print, verdicts));
-            }
-        };
-        fires(None, hear(&[1, 2]));
-        fires(Some(Property::O3), hear(&[2]));
-        fires(Some(Property::O3), hear(&[1, 1]));
     }
 
     #[test]

@@ -193,7 +193,8 @@ impl<S: Send + 'static> Player<S> {
             .expect("these options made a node before");
         let told = Told::default();
         let scribe = Some(Scribe::new(told.clone()));
-        node.set_observer(Box::new(Watcher { log: Log::default(), command: None, scribe }));
+        let log = Log::default();
+        node.set_observer(Box::new(Watcher { log, command: None, pending: None, scribe }));
         let (jobs, conns) = (BTreeMap::new(), BTreeMap::new());
         Self { node, told, letterbox, jobs, jobs_next: 0, conns }
     }

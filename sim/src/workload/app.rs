@@ -1,8 +1,11 @@
 //! The application under simulation: a bit of everything, and always by the client's will.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use parlor::{App, AskError, Bytes, Cx, Namespace, Payload, admit, refuse, reply};
+use parlor::{
+    App, AskError, Bytes, Cx, Namespace, Payload, Response, SocketId, admit, refuse, reply,
+};
 
 /// Where clients may go: freely, only with a word, and after a while.
 pub(crate) const SPACES: [&str; 3] = ["/", WORDED, "/late"];
@@ -13,17 +16,37 @@ pub(crate) const WORD: &str = r#"{"word":"open"}"#;
 
 /// The number of the next thing that is sent: so all of them are different.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(u64);
+pub(crate) struct Sent {
+    number: u64,
+    /// Sockets that have gone.
+    ghosts: VecDeque<SocketId>,
+}
+
+/// Ghosts that are remembered, and questions of a quiz: more than a byte can count.
+const GHOSTS_MAX: usize = 8;
+const QUIZ: u64 = 300;
 
 impl Sent {
     fn next(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
+        self.number += 1;
+        self.number
     }
 }
 
 pub(crate) fn workload() -> App<Sent> {
     let mut app = App::with_state(Sent::default());
+    app.on_request(|root, request| {
+        let (token, later) = request.later();
+        match request.path() {
+            "/now" => Some(Response::new(200, "now")).into(),
+            "/later" => {
+                let after = Duration::from_millis(root.random() % 2000);
+                root.after(after, |root| root.respond(token, Response::new(200, "later")));
+                later
+            }
+            _ => None.into(),
+        }
+    });
     handlers(app.of("/"), "/");
     let word = app.of(WORDED).authorize(|_cx, auth: Payload| {
         let is_right = auth.argument(0) == Some(WORD);
@@ -65,6 +88,18 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
             let number = cx.state.next();
             cx.me().volatile().emit("volatile", (number, text));
         })
+        .on("values", |cx, all: Payload| {
+            cx.emit("values", &all);
+        })
+        // Whom nothing reaches any more.
+        .on("ghosts", |cx, _n: u64| {
+            let (number, io) = (cx.state.next(), cx.io());
+            for &ghost in &cx.state.ghosts {
+                io.socket(ghost).emit("ghost", number);
+                io.socket(ghost).join("a");
+            }
+        })
+        .on("tick", |cx, (_n, ms): (u64, u64)| tick(cx, Duration::from_millis(ms % 400)))
         .on("kick", |cx, _n: u64| cx.disconnect())
         .on("end", |cx, _n: u64| cx.disconnect_session());
 }
@@ -79,6 +114,11 @@ fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
         })
         .on_disconnecting(|_cx, _why| {})
         .on_disconnect(|cx, why, _rooms| {
+            let id = cx.id();
+            cx.state.ghosts.push_back(id);
+            if cx.state.ghosts.len() > GHOSTS_MAX {
+                cx.state.ghosts.pop_front();
+            }
             let number = cx.state.next();
             cx.broadcast().emit("left", (number, why.to_string()));
         })
@@ -112,8 +152,38 @@ fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
                 root.answer(token, n);
             });
         })
+        // By its token, and by a reply that comes too late.
+        .on("both", |cx, n: u64| {
+            let (token, io) = (cx.ack(), cx.io());
+            token.into_iter().for_each(|token| {
+                io.answer(token, n);
+            });
+            reply(n)
+        })
+        .on("quiz", |cx, _n: u64| {
+            for _ in 0..QUIZ {
+                let number = cx.state.next();
+                let ask = cx.ask("quiz", number).timeout(Duration::from_secs(4));
+                ask.then(|_cx, _answer: Result<u64, AskError>| {});
+            }
+        })
         .on("ask", |cx, (_n, ms): (u64, u64)| ask(cx, ms, false))
         .on("askv", |cx, (_n, ms): (u64, u64)| ask(cx, ms, true))
+}
+
+/// Several timers of one instant, one that repeats until it is taken back, and one that is taken
+/// back at once.
+fn tick(cx: &mut Cx<'_, Sent>, after: Duration) {
+    let tick = |cx: &mut Cx<'_, Sent>| {
+        let number = cx.state.next();
+        cx.emit("tick", number);
+    };
+    cx.after(after, tick);
+    let gone = cx.after(after, tick);
+    let again = cx.every(after, tick);
+    let io = cx.io();
+    io.cancel(gone);
+    io.after(after * 3 + Duration::from_millis(5), move |root| root.cancel(again));
 }
 
 fn ask(cx: &mut Cx<'_, Sent>, ms: u64, volatile: bool) {
@@ -122,9 +192,17 @@ fn ask(cx: &mut Cx<'_, Sent>, ms: u64, volatile: bool) {
     me.ask("question", number).timeout(Duration::from_millis(ms)).then(
         |cx, answer: Result<u64, AskError>| {
             // A command inside an outcome: it must lose or double no other.
-            if answer.is_ok() {
-                let number = cx.state.next();
-                cx.emit("thanks", number);
+            let number = cx.state.next();
+            match answer {
+                Ok(_) => {
+                    cx.emit("thanks", number);
+                }
+                Err(AskError::TimedOut) if number % 8 == 0 => cx.disconnect(),
+                Err(AskError::TimedOut) if number % 2 == 0 => {
+                    let again = cx.ask("question", number).timeout(Duration::from_millis(500));
+                    again.then(|_cx, _answer: Result<u64, AskError>| {});
+                }
+                Err(_) => {}
             }
         },
     );

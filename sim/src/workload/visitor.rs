@@ -72,7 +72,11 @@ impl Mind for Visitor {
             News::Event { .. } => {}
             News::Answer { place, id, args, .. } => {
                 let number = json::members(args).and_then(|all| all.first()?.parse().ok());
-                self.visits[place].questions.answered(id, number, &mut seat.hub.verdicts);
+                let Hub { rules, verdicts, .. } = &mut *seat.hub;
+                if let Some(socket) = seat.spaces[place].id() {
+                    rules.answer_read(socket, id, verdicts);
+                }
+                self.visits[place].questions.answered(id, number, verdicts);
             }
         }
     }
@@ -161,7 +165,13 @@ impl Visitor {
         let text = text(size);
         let is_healed = seat.hub.is_healed;
         match op {
-            0..20 => self.say(place, "echo", &format!(",{text}"), false, seat),
+            0..12 => self.say(place, "echo", &format!(",{text}"), false, seat),
+            12 | 13 => self.say(place, "values", &format!(",{VALUES}"), false, seat),
+            14 if ms.is_multiple_of(16) => self.say(place, "quiz", "", false, seat),
+            14 | 15 => self.say(place, "both", "", true, seat),
+            16 => self.say(place, "ghosts", "", false, seat),
+            17 | 18 => self.say(place, "tick", &format!(",{ms}"), false, seat),
+            19 => self.answer_badly(place, ms, seat),
             20..32 => self.say(place, "sum", &format!(",{text}"), true, seat),
             32..36 => self.say(place, "later", "", true, seat),
             36..46 => self.say(place, "say", &format!(",\"{room}\",{text}"), false, seat),
@@ -215,12 +225,26 @@ impl Visitor {
         }
     }
 
+    /// An answer under an id that is not its own to answer, or was never given out.
+    fn answer_badly(&self, place: usize, ms: u64, seat: &mut Seat<'_>) {
+        let Some(socket) = seat.spaces[place].id() else { return };
+        let foreign = seat.hub.asks.foreign(self.visits[place].name, socket);
+        let id = match ms % 4 {
+            0 => u64::MAX,
+            1 => (1 << 53) + 1,
+            _ => foreign.unwrap_or(u64::MAX),
+        };
+        seat.answer(place, id, "[0]", Vec::new());
+    }
+
     fn answer(&self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
-        if seat.spaces[place].id().is_some() {
-            seat.answer(place, id, &format!("[{number}]"), Vec::new());
-        }
+        seat.answer(place, id, &format!("[{number}]"), Vec::new());
     }
 }
+
+/// What may be hard to carry, besides strings.
+const VALUES: &str =
+    r#"{"n":[0,-0.5,1e300,12345678901234567890,null,true],"":{"\ud83d":"\u0000"}}"#;
 
 /// JSON text of a string of about so many bytes, with everything in it that may be hard.
 fn text(bytes: usize) -> String {

@@ -1,0 +1,141 @@
+//! The driver's side of the rules: what they are told before and after each call, and calls that
+//! must do nothing.
+
+use parlor::{Input, Instant, Wake};
+
+use super::{End, Server};
+use crate::hub::Hub;
+use crate::oracle::Property;
+use crate::oracle::turns::Cause;
+
+/// In one of so many passes a call is made that must do nothing.
+const IDLE_ONE_IN: u64 = 32;
+/// Closed connections that are remembered for it.
+pub(super) const STALE_MAX: usize = 8;
+
+impl<S: Send + 'static> Server<S> {
+    /// The node is about to be called.
+    pub(super) fn open(&mut self, cause: Cause, hub: &mut Hub) {
+        let conn = cause.conn().map(|id| &hub.conns[id]);
+        let client = conn.map(|conn| (conn.client, !conn.is_hostile));
+        self.stats = *self.node.stats();
+        hub.rules.open(cause, client, &mut hub.verdicts);
+    }
+
+    /// What ends within the bytes that are about to be handed in.
+    pub(super) fn heard(&mut self, id: usize, bytes: usize, hub: &mut Hub) {
+        let Some(bytes_in) = self.end(id).map(|end| end.bytes_in) else { return };
+        let mut units = Vec::new();
+        while let Some(unit) = hub.conns[id].notes.heard(bytes_in) {
+            if unit.is_request()
+                && let Some(end) = self.end(id)
+            {
+                end.ledger.asked();
+            }
+            let Hub { rules, asks, verdicts, .. } = hub;
+            let server = self.node.server();
+            rules.heard(&unit, |name| server.find_namespace(name), asks, verdicts);
+            units.push(unit);
+        }
+        hub.marks.read(bytes, &units);
+        hub.trace.event(hub.now, 13, units.len() as u64, &[]);
+    }
+
+    /// Sometimes a call that must do nothing: in front of any deadline, or about a connection that
+    /// is closed and whose place another may have by now.
+    pub(super) fn call_idly(&mut self, hub: &mut Hub) {
+        if !hub.choices.happens(self.idle, 1, IDLE_ONE_IN) {
+            return;
+        }
+        let now = Instant::from_micros(hub.now);
+        let is_early = self.node.poll_timeout().is_none_or(|(at, _why)| at > now);
+        let stale = hub.choices.choose(self.idle, STALE_MAX as u64 + 1) as usize;
+        match self.stale.get(stale).copied() {
+            Some(conn) => {
+                self.open(Cause::Stale, hub);
+                let mut bytes = *b"GET / HTTP/1.1\r\nHost: sim\r\n\r\n";
+                let input = match hub.choices.choose(self.idle, 5) {
+                    0 => Input::Eof { conn },
+                    1 => Input::Lost { conn },
+                    2 => Input::Writable { conn },
+                    3 => Input::Sent { conn, bytes: 0, refused: true },
+                    _ => Input::Data { conn, bytes: &mut bytes },
+                };
+                self.node.handle(now, input);
+                self.after_call(hub);
+            }
+            None if is_early => {
+                self.open(Cause::Early, hub);
+                self.node.handle_timeout(now);
+                self.after_call(hub);
+            }
+            None => {}
+        }
+    }
+
+    /// What each egress has grown by.
+    pub(super) fn look(&mut self, hub: &mut Hub) {
+        let Hub { verdicts, trace, now, rules, conns, .. } = hub;
+        let mut is_grown = false;
+        for &id in &self.open {
+            let Some(end) = &mut self.ends[id] else { continue };
+            let End { shown, ledger, requests, id: conn, .. } = end;
+            let (is_noted, mut grown) = (!conns[id].is_hostile, 0);
+            shown.look(self.node.egress(*conn), verdicts, |bytes, verdicts| {
+                if is_noted {
+                    ledger.grown(bytes, *requests, verdicts);
+                }
+                trace.event(*now, 10, id as u64, bytes);
+                trace.grows(*now, id, bytes);
+                rules.grown(id, bytes, verdicts);
+                grown += bytes.len() as u64;
+            });
+            if let (Some(end), 1..) = (&mut self.ends[id], grown) {
+                is_grown = true;
+                end.grown += grown;
+                rules.paid((id, is_noted), (end.bytes_in, end.requests), end.grown, verdicts);
+            }
+        }
+        if is_grown {
+            let unsent = self.open.iter().filter_map(|&id| self.ends[id].as_ref());
+            rules.bounds.waits(unsent.map(|end| end.shown.waiting().0 as u64), verdicts);
+        }
+    }
+
+    /// M2: what came has gone, by the server's own public counts.
+    pub(super) fn emptied(&self, hub: &mut Hub) {
+        let (server, stats) = (self.node.server(), self.node.stats());
+        let rooms: usize =
+            self.spaces.iter().map(|&space| server.namespace_rooms(space).len()).sum();
+        let left = [
+            u64::from(server.connections()),
+            u64::from(server.sessions()),
+            rooms as u64,
+            stats.sessions_opened - stats.sessions_closed,
+            stats.sockets_connected - stats.sockets_disconnected,
+        ];
+        hub.verdicts.claim(Property::M2, left == [0; 5], || {
+            format!("connections, sessions, rooms and what is not paired: {left:?}")
+        });
+        let wake = self.node.poll_timeout().map(|(_at, why)| why);
+        let is_own = wake.is_none_or(|why| why == Wake::Timer);
+        hub.verdicts.claim(Property::M2, is_own, || format!("a deadline is left: {wake:?}"));
+    }
+}
+
+impl End {
+    /// Counts the blank lines behind heads.
+    pub(super) fn count_requests(&mut self, bytes: &[u8]) {
+        const BLANK: &[u8; 4] = b"\r\n\r\n";
+        for &byte in bytes {
+            self.blank = match byte {
+                byte if byte == BLANK[self.blank] => self.blank + 1,
+                b'\r' => 1,
+                _ => 0,
+            };
+            if self.blank == BLANK.len() {
+                (self.blank, self.requests) = (0, self.requests + 1);
+            }
+        }
+    }
+}
