@@ -564,6 +564,31 @@ fn events_behind_a_handlers_disconnect_are_dropped_and_others_are_not() {
     assert_eq!(wire.node.stats().events_dropped, 1);
 }
 
+/// Found by the simulator: the session was over, and the command said that it was done.
+#[test]
+fn a_session_that_its_client_ended_is_gone_for_commands() {
+    struct Log(Arc<Mutex<Vec<Outcome>>>);
+    impl Observer for Log {
+        fn outcome(&mut self, _turn: u64, outcome: &Outcome) {
+            self.0.lock().unwrap().push(*outcome);
+        }
+    }
+    let mut app = App::with_state(Vec::<String>::new());
+    app.of("/")
+        .on("bye", |cx, ()| cx.disconnect_session())
+        .on("n", |cx, n: u32| cx.state.push(format!("{n} {:?}", cx.emit("m", n))))
+        .on_disconnecting(|cx, reason| cx.state.push(reason.to_string()));
+    let mut wire = Wire::new(app);
+    wire.send(1, "0");
+    let log = Arc::new(Mutex::new(Vec::new()));
+    wire.node.set_observer(alloc::boxed::Box::new(Log(Arc::clone(&log))));
+    let close = frame(8, b"");
+    let events = [r#"42["bye"]"#, r#"42["n",1]"#].map(|text| frame(1, text.as_bytes()));
+    wire.feed(1, [events.concat(), close].concat());
+    assert_eq!(wire.node.state(), &["1 Gone", "transport close"]);
+    assert_eq!(*log.lock().unwrap(), [Outcome::Gone, Outcome::Send(SendStatus::Gone)]);
+}
+
 #[test]
 fn rooms_are_intact_while_disconnecting() {
     let mut app = App::with_state(Vec::<String>::new());

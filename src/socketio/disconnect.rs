@@ -41,6 +41,8 @@ impl SocketIo {
         id: SocketId,
     ) -> Result<(), Gone> {
         let session = self.find(id).ok_or(Gone)?.session;
+        // Its client may have ended it, and the socket's end may not be told yet.
+        self.client(session).ok_or(Gone)?;
         for socket in self.sockets_of(session) {
             // One that is leaving already needs nothing.
             let _ = self.disconnect(cx, engine, socket);
