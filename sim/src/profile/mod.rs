@@ -237,7 +237,7 @@ impl Profile {
             outside: (MS, SECOND),
             stagger: 0,
             knock_at: 0,
-            think: 1100 * MS,
+            think: 2200 * MS,
             text_bytes_max: 2000,
             heal_at: 40 * SECOND,
             quiet_at: 82 * SECOND,
