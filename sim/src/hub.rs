@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::choice::{Choices, Stream};
-use crate::client::Timer;
 use crate::client::unit::{Notes, Unit};
+use crate::client::{self, Timer};
 use crate::exhaustive::{Crossing, Pick, UNIT};
 use crate::marks::Marks;
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
@@ -323,6 +323,12 @@ impl Hub {
         conn.unsent.extend(bytes);
         self.trace.says(self.now, id, bytes);
         self.client_pumps(id);
+    }
+
+    /// Whether the client at a connection notes all that it says.
+    pub(crate) fn is_explained(&self, id: usize) -> bool {
+        let kind = self.profile.kinds[self.conns[id].client];
+        matches!(kind, client::Kind::Polling | client::Kind::WebSocket | client::Kind::Upgrading)
     }
 
     /// A number for a session that a client is about to open.

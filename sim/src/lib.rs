@@ -1,6 +1,7 @@
 //! The seeded simulator of Parlor: whole worlds of clients, networks and faults around a real
 //! [`parlor::Node`], in virtual time, checked by oracles that know what must happen.
 
+mod audit;
 pub mod choice;
 mod client;
 #[doc(hidden)]
@@ -16,6 +17,7 @@ mod oracle;
 mod outside;
 mod profile;
 mod server;
+mod shadow;
 mod shrink;
 mod sweep;
 pub mod trace;

@@ -12,18 +12,21 @@ use parlor::{
     App, ConnId, Handle, Input, Instant, NamespaceId, Node, Output, Outside, Peer, Root, Stats,
 };
 
+use crate::audit::Audit;
 use crate::choice::Stream;
 use crate::hub::{Event, Hub};
 use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
 use crate::oracle::Property;
+use crate::oracle::deeds::Deeds;
 use crate::oracle::egress;
 use crate::oracle::requests::Ledger;
 use crate::oracle::turns::Cause;
 use crate::outside::Letterbox;
+use crate::shadow::{self, Shadow};
 use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
-use crate::watch::{Log, Seen, Watcher};
+use crate::watch::{Log, Records, Seen, Watcher};
 use rules::STALE_MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,7 @@ pub(crate) struct Server<S> {
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
     demands: Demands<S>,
+    audit: Audit,
 }
 
 impl<S: Send + 'static> Server<S> {
@@ -113,12 +117,10 @@ impl<S: Send + 'static> Server<S> {
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;
         let told = hub.trace.is_recorded().then(Told::default);
         let scribe = told.clone().map(Scribe::new);
-        node.set_observer(Box::new(Watcher {
-            log: log.clone(),
-            command: None,
-            pending: None,
-            scribe,
-        }));
+        let records = Records::default();
+        let told_of = Some(Records::clone(&records));
+        node.set_observer(Box::new(Watcher::new(log.clone(), told_of, scribe)));
+        let shadow = Shadow::new(node.server().config(), hub.profile.quiet());
         Self {
             node,
             log,
@@ -142,7 +144,13 @@ impl<S: Send + 'static> Server<S> {
             idle: hub.choices.stream("idle", 0),
             spaces: Vec::new(),
             demands,
+            audit: Audit::new(shadow, records),
         }
+    }
+
+    /// The program notes here what it does.
+    pub(crate) fn keeps(&mut self, ledger: Deeds) {
+        self.audit.ledger = Some(ledger);
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -203,6 +211,8 @@ impl<S: Send + 'static> Server<S> {
         }
         self.places[conn.index()] = id;
         self.open.push(id);
+        let is_explained = hub.is_explained(id);
+        self.audit.cause(shadow::Cause::Accept { conn: id, is_explained });
         self.after_call(hub);
         self.readable(id, hub);
     }
@@ -410,6 +420,7 @@ impl<S: Send + 'static> Server<S> {
 
     fn call(&mut self, hub: &mut Hub, kind: u8, cause: Cause, input: Input<'_>) {
         let id = cause.conn().expect("an input is about a connection");
+        self.audit.input(id, &input);
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
         self.open(cause, hub);
@@ -483,6 +494,7 @@ impl<S: Send + 'static> Server<S> {
             }
             self.carry_out(&output, hub);
         }
+        self.audit.shut(&self.node, &mut hub.verdicts);
         self.shadows(hub);
         for index in 0..self.open.len() {
             let Some(end) = &mut self.ends[self.open[index]] else { continue };
@@ -551,6 +563,7 @@ impl<S: Send + 'static> Server<S> {
             return;
         };
         hub.trace.output(hub.now, id, || wanted(output));
+        self.audit.wanted(id, output);
         let verdicts = &mut hub.verdicts;
         match *output {
             Output::Flush(_) => {
@@ -718,6 +731,7 @@ impl<S: Send + 'static> Server<S> {
         hub.asks.end(&mut hub.verdicts);
         hub.rules.end(&mut hub.verdicts);
         hub.sockets.end(&mut hub.verdicts);
+        self.audit.end(self.node.server(), hub);
     }
 }
 

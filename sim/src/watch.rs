@@ -9,6 +9,7 @@ use parlor::{
 };
 
 use crate::oracle::told::{Pending, Told};
+use crate::shadow::record::{Record, Said};
 use crate::trace::Scribe;
 
 /// One thing that the application did or was told.
@@ -85,18 +86,34 @@ fn print_of(event: &str, args: &Payload) -> u64 {
     print(event, &args.to_json(), args.attachments())
 }
 
-/// Puts what it hears on a [`Log`].
+/// The same for the shadow.
+pub(crate) type Records = Arc<Mutex<Vec<Record>>>;
+
+/// Puts what it hears on a [`Log`], and what the shadow reads on [`Records`].
 pub(crate) struct Watcher {
-    pub(crate) log: Log,
-    /// A command whose outcome follows.
-    pub(crate) command: Option<Seen>,
+    log: Log,
+    records: Option<Records>,
+    /// A command whose outcome follows, for the shadow.
+    said: Option<Said>,
+    /// The same.
+    command: Option<Seen>,
     /// The same, for the rules.
-    pub(crate) pending: Option<Pending>,
+    pending: Option<Pending>,
     /// Writes the records of a run that is recorded.
-    pub(crate) scribe: Option<Scribe>,
+    scribe: Option<Scribe>,
 }
 
 impl Watcher {
+    pub(crate) fn new(log: Log, records: Option<Records>, scribe: Option<Scribe>) -> Self {
+        Self { log, records, said: None, command: None, pending: None, scribe }
+    }
+
+    fn record(&self, record: Record) {
+        if let Some(records) = &self.records {
+            records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        }
+    }
+
     fn tell(&mut self, seen: Seen) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
@@ -108,6 +125,9 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn event(&mut self, turn: u64, event: &Event) {
+        if let (Some(_), Some(record)) = (&self.records, Record::of_event(event)) {
+            self.record(record);
+        }
         self.rule(turn, Told::event(event));
         match event {
             Event::Connected { socket, namespace, .. } => {
@@ -159,6 +179,7 @@ impl Observer for Watcher {
     }
 
     fn command(&mut self, _turn: u64, command: &Command<'_>) {
+        self.said = self.records.as_ref().map(|_| Said::of(command));
         if let Some(scribe) = &mut self.scribe {
             scribe.command(command);
         }
@@ -193,6 +214,9 @@ impl Observer for Watcher {
     }
 
     fn outcome(&mut self, turn: u64, told: &Outcome) {
+        if let Some(said) = self.said.take() {
+            self.record(Record::Said(said, *told));
+        }
         if let Some(scribe) = &mut self.scribe {
             scribe.outcome(told);
         }

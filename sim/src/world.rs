@@ -9,12 +9,13 @@ use crate::exhaustive::Crossing;
 use crate::hub::{Event, Hub};
 use crate::marks::{Mark, Marks};
 use crate::net::Arrived;
+use crate::oracle::deeds::Deeds;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
 use crate::server::Server;
 use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
-use crate::workload::{Visitor, workload};
+use crate::workload::{Visitor, workload_with};
 
 /// After the shutdown everything is over within the linger, and this.
 const GRACE: u64 = 1_000_000;
@@ -67,7 +68,11 @@ pub fn run(preset: Preset, mut choices: Choices, is_told: bool) -> Run {
     let minds = profile.kinds.iter().map(|_| Box::new(Visitor::default()) as Box<dyn Mind>);
     let minds = minds.collect();
     let demands = Demands::default();
-    World::new(profile, choices, is_told, |_io| workload(), minds, demands).run()
+    let deeds = Deeds::default();
+    let program = workload_with(deeds.clone());
+    let mut world = World::new(profile, choices, is_told, |_io| program, minds, demands);
+    world.server.keeps(deeds);
+    world.run()
 }
 
 impl<S: Send + 'static> World<S> {

@@ -79,6 +79,12 @@ fn unbase64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The URL's alphabet, without padding: what a session's id is written in.
+pub(crate) fn unbase64_url(text: &str) -> Option<Vec<u8>> {
+    let pad = (4 - text.len() % 4) % 4;
+    unbase64(&format!("{}{}", text.replace('-', "+").replace('_', "/"), &"==="[..pad]))
+}
+
 /// A Socket.IO packet as it stands in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {

@@ -35,6 +35,18 @@ impl Unit {
             Self::PostHead { .. } | Self::Frame(_) | Self::WsClose => false,
         }
     }
+
+    /// The session that a request is about.
+    pub(crate) fn session(&self) -> Option<u64> {
+        match *self {
+            Self::Handshake { session, .. }
+            | Self::Get { session }
+            | Self::PostHead { session }
+            | Self::Post { session, .. }
+            | Self::Upgrade { session } => Some(session),
+            Self::Frame(_) | Self::WsClose => None,
+        }
+    }
 }
 
 /// The units of one connection that the server has not heard yet.

@@ -37,7 +37,26 @@ pub(crate) fn frame(opcode: u8, payload: &[u8], mask: u32) -> Vec<u8> {
 /// Takes one whole message from the front of what was received. Fails on a frame that a server
 /// must not send, or that ours has no reason to: fragments, masks, padding in its length.
 pub(crate) fn message(received: &mut Vec<u8>) -> Result<Option<Message>, String> {
-    let [first, second, rest @ ..] = &received[..] else { return Ok(None) };
+    let Some((first, payload, end)) = frame_of(received)? else { return Ok(None) };
+    let length = payload.len();
+    let payload = payload.to_vec();
+    received.drain(..end);
+    match first {
+        0x81 => String::from_utf8(payload).map(Message::Text).map_err(|_| "no UTF-8".into()),
+        0x82 => Ok(Message::Binary(payload)),
+        0x88 if length != 1 && length < 126 => Ok(Message::Close),
+        0x8a if length < 126 => Ok(Message::Pong),
+        _ => Err(format!("a frame begins with {first:#04x}, its length is {length}")),
+    }
+    .map(Some)
+}
+
+/// A frame: its first byte, its payload, and how long all of it is.
+pub(crate) type Frame<'a> = (u8, &'a [u8], usize);
+
+/// The first whole frame of a server.
+pub(crate) fn frame_of(received: &[u8]) -> Result<Option<Frame<'_>>, String> {
+    let [first, second, rest @ ..] = received else { return Ok(None) };
     if second & 0x80 != 0 {
         return Err("a frame of the server is masked".into());
     }
@@ -56,20 +75,8 @@ pub(crate) fn message(received: &mut Vec<u8>) -> Result<Option<Message>, String>
     if length < least || length > 1 << 30 {
         return Err(format!("a frame's length is {length}, in {start} bytes"));
     }
-    if received.len() < start + length {
-        return Ok(None);
-    }
-    let first = *first;
-    let payload = received[start..start + length].to_vec();
-    received.drain(..start + length);
-    match first {
-        0x81 => String::from_utf8(payload).map(Message::Text).map_err(|_| "no UTF-8".into()),
-        0x82 => Ok(Message::Binary(payload)),
-        0x88 if length != 1 && length < 126 => Ok(Message::Close),
-        0x8a if length < 126 => Ok(Message::Pong),
-        _ => Err(format!("a frame begins with {first:#04x}, its length is {length}")),
-    }
-    .map(Some)
+    let payload = received.get(start..start + length);
+    Ok(payload.map(|payload| (*first, payload, start + length)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub(crate) mod agenda;
 pub(crate) mod asks;
 pub(crate) mod bounds;
+pub(crate) mod deeds;
 pub(crate) mod drains;
 pub(crate) mod egress;
 pub(crate) mod events;
@@ -43,8 +44,28 @@ properties! {
     /// Every byte that is sent belongs to a whole packet, frame or answer that a strict client
     /// takes, in a state in which it takes it.
     S0,
+    /// The commands that the observer tells are those that the program gave.
+    S1,
+    /// A volatile packet that its client cannot take is dropped: no byte of it is ever sent.
+    V1,
+    /// A volatile packet that its client can take is sent in its turn, all of it.
+    V2,
+    /// A volatile packet is sent with all its attachments, or without any.
+    V3,
+    /// No volatile packet waits for a poll, and on a websocket no more than the cork, or one.
+    V4,
+    /// To a client that has been quiet, on a calm link, a volatile packet is sent.
+    V6,
+    /// A volatile broadcast is sent to those of its members that can take it, and to no others.
+    V8,
     /// A volatile ask that is dropped settles so in the same turn, and never arrives.
     V9,
+    /// On a websocket a volatile packet is dropped if anything was sent before it in its turn.
+    V10,
+    /// What an emit returns, and the counter of its reason, are what became of it.
+    V11,
+    /// A volatile packet that would pass a bound is dropped, and never ends its session.
+    V12,
     /// Every ask settles exactly once, at shutdown too.
     A1,
     /// An ask is answered only by the answer that its client gave, with its content.
@@ -65,14 +86,22 @@ properties! {
     A10,
     /// What a socket receives is a prefix of what was accepted for it.
     O1,
+    /// That holds over an upgrade, too: what waited for a poll leaves first, in its order.
+    O2,
     /// Handlers run for what a client sent, in its order, each once, with its content.
     O3,
     /// What a handler or a client gets equals what was said: text, numbers, bytes, their places.
     O4,
     /// Each complete copy of a POST is handled once and in full, and one that is cut short not.
     O6,
+    /// Two broadcasts arrive in the order in which they were made, at all who get both.
+    O5,
+    /// The rooms of the server are those that joins and leaves have made, and no others.
+    R1,
     /// A broadcast reaches the connected sockets of its rooms, each once.
     R2,
+    /// Nothing of a socket remains when it has ended, and it joins no room any more.
+    R3,
     /// A socket connects once, then is disconnecting once, then disconnected once; nothing after.
     D1,
     /// The reason of an end is one that the world gave cause for.
@@ -128,12 +157,31 @@ properties! {
     E5,
     /// Each episode in which a session had to wait ends with one `Drained`.
     E6,
-    /// A poll that is parked while its session upgrades is answered soon.
+    /// Each `2probe` is answered by one `3probe`, and no message precedes the `5`; after it
+    /// polling brings none.
+    U1,
+    /// Every poll that is parked while its session upgrades is answered soon.
     U2,
+    /// An upgrade that does not end in time is given up, and polling is unharmed.
+    U3,
+    /// A second candidate, a wrong packet on one, or its death, leave the session as it was.
+    U4,
+    /// A session that the server closes while it upgrades ends whole: both transports, once.
+    U5,
+    /// The heartbeat survives an upgrade.
+    U6,
+    /// A poll is released while the server goes on sending.
+    U7,
     /// Every complete request gets one complete answer, in order.
     P1,
     /// A request that is not Engine.IO's is answered once, in order, 404 without a taker.
     P6,
+    /// A session has at most one poll and one POST under way: a second ends it, and only it.
+    P2,
+    /// A session ends if the connection breaks that carried its latest poll answer.
+    P4,
+    /// A parked poll is answered by a ping at the latest.
+    P5,
     /// After the network has healed every honest client connects and upgrades in time.
     Z1,
     /// When nobody wants anything any more, everything that was accepted has arrived.

@@ -268,4 +268,17 @@ impl Profile {
         profile.links.buffer_bytes = (1 << 20, 1 << 20);
         profile
     }
+
+    /// After how long a silence each client can take a volatile packet; `None` where the network
+    /// or the driver is not calm.
+    pub(crate) fn quiet(&self) -> Option<u64> {
+        let is_calm = self.fault_every.is_none()
+            && self.pass_delay <= MS
+            && self.read_bytes >= 4096
+            && self.links.latency.1 <= 2 * MS
+            && self.links.jitter <= MS
+            && self.links.bandwidth.0 >= 10_000_000;
+        // Round trips, what a client thinks about before it polls again, and some passes.
+        is_calm.then_some(100 * MS)
+    }
 }

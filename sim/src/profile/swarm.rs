@@ -204,7 +204,7 @@ impl Draw<'_> {
         config.polling_close_timeout = self.millis(500, 30_000);
         let limits = &mut config.limits;
         if self.happens("client-bounds", 1, 3) {
-            limits.egress_bytes_max = self.scale_down(30_000, 1 << 20) as u32;
+            limits.egress_bytes_max = self.scale_down(8000, 1 << 20) as u32;
         }
         if self.happens("dropping", 1, 4) {
             config.overflow = Overflow::DropMessage;
@@ -217,6 +217,10 @@ impl Draw<'_> {
         }
         if self.happens("few-rooms", 1, 8) {
             limits.rooms_per_socket_max = 3 - self.below(3) as u32;
+        }
+        if self.happens("cork", 1, 8) {
+            let cork_bytes_max = self.scale(500, 100_000) as u32;
+            config.volatile = Volatile::Turn { cork_bytes_max };
         }
         if self.happens("watermark", 1, 10) {
             config.volatile = Volatile::Watermark { bytes_max: self.scale(1, 1 << 16) as u32 };

@@ -7,6 +7,7 @@ use super::{End, Server};
 use crate::hub::Hub;
 use crate::oracle::Property;
 use crate::oracle::turns::Cause;
+use crate::shadow;
 
 /// In one of so many passes a call is made that must do nothing.
 const IDLE_ONE_IN: u64 = 32;
@@ -19,6 +20,9 @@ impl<S: Send + 'static> Server<S> {
         let conn = cause.conn().map(|id| &hub.conns[id]);
         let client = conn.map(|conn| (conn.client, !conn.is_hostile));
         self.stats = *self.node.stats();
+        if let Cause::Timeout { at, why } = cause {
+            self.audit.cause(shadow::Cause::Timeout { due: at, wake: why });
+        }
         hub.rules.open(cause, client, &mut hub.verdicts);
     }
 
@@ -39,6 +43,7 @@ impl<S: Send + 'static> Server<S> {
         }
         hub.marks.read(bytes, &units);
         hub.trace.event(hub.now, 13, units.len() as u64, &[]);
+        self.audit.units(units);
     }
 
     /// Sometimes a call that must do nothing: in front of any deadline, or about a connection that
@@ -76,6 +81,7 @@ impl<S: Send + 'static> Server<S> {
     /// What each egress has grown by.
     pub(super) fn look(&mut self, hub: &mut Hub) {
         let Hub { verdicts, trace, now, rules, conns, .. } = hub;
+        let audit = &mut self.audit;
         let mut is_grown = false;
         for &id in &self.open {
             let Some(end) = &mut self.ends[id] else { continue };
@@ -87,6 +93,7 @@ impl<S: Send + 'static> Server<S> {
                 }
                 trace.event(*now, 10, id as u64, bytes);
                 trace.grows(*now, id, bytes);
+                audit.grown(id, bytes);
                 rules.grown(id, bytes, verdicts);
                 grown += bytes.len() as u64;
             });

@@ -193,8 +193,7 @@ impl<S: Send + 'static> Player<S> {
             .expect("these options made a node before");
         let told = Told::default();
         let scribe = Some(Scribe::new(told.clone()));
-        let log = Log::default();
-        node.set_observer(Box::new(Watcher { log, command: None, pending: None, scribe }));
+        node.set_observer(Box::new(Watcher::new(Log::default(), None, scribe)));
         let (jobs, conns) = (BTreeMap::new(), BTreeMap::new());
         Self { node, told, letterbox, jobs, jobs_next: 0, conns }
     }

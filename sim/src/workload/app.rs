@@ -7,6 +7,8 @@ use parlor::{
     App, AskError, Bytes, Cx, Namespace, Payload, Response, SocketId, admit, refuse, reply,
 };
 
+use crate::oracle::deeds::{Deed, Deeds};
+
 /// Where clients may go: freely, only with a word, and after a while.
 pub(crate) const SPACES: [&str; 3] = ["/", WORDED, "/late"];
 pub(crate) const WORDED: &str = "/word";
@@ -20,6 +22,8 @@ pub(crate) struct Sent {
     number: u64,
     /// Sockets that have gone.
     ghosts: VecDeque<SocketId>,
+    /// Where it notes what it does, where somebody reads it.
+    deeds: Option<Deeds>,
 }
 
 /// Ghosts that are remembered, and questions of a quiz: more than a byte can count.
@@ -27,14 +31,37 @@ const GHOSTS_MAX: usize = 8;
 const QUIZ: u64 = 300;
 
 impl Sent {
-    fn next(&mut self) -> u64 {
+    fn number(&mut self) -> u64 {
         self.number += 1;
         self.number
     }
+
+    /// The number of what is sent now, by this command.
+    fn next(&mut self, deed: fn(u64) -> Deed) -> u64 {
+        let number = self.number();
+        self.does(deed(number));
+        number
+    }
+
+    fn does(&self, deed: Deed) {
+        if let Some(deeds) = &self.deeds {
+            deeds.note(deed);
+        }
+    }
 }
 
+/// The program, of which nobody reads what it notes.
 pub(crate) fn workload() -> App<Sent> {
-    let mut app = App::with_state(Sent::default());
+    with_state(Sent::default())
+}
+
+/// The program, which notes here what it does.
+pub(crate) fn workload_with(deeds: Deeds) -> App<Sent> {
+    with_state(Sent { deeds: Some(deeds), ..Sent::default() })
+}
+
+fn with_state(state: Sent) -> App<Sent> {
+    let mut app = App::with_state(state);
     app.on_request(|root, request| {
         let (token, later) = request.later();
         match request.path() {
@@ -54,7 +81,7 @@ pub(crate) fn workload() -> App<Sent> {
     });
     handlers(word, WORDED);
     let late = app.of("/late").authorize(|cx, ()| {
-        let number = cx.state.next();
+        let number = cx.state.next(Deed::Emit);
         cx.emit("early", number);
         let (token, verdict) = cx.later();
         let io = cx.io();
@@ -68,48 +95,68 @@ pub(crate) fn workload() -> App<Sent> {
 fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
     let namespace = lifecycle(namespace);
     let namespace = rooms(namespace, name);
+    let namespace = fleeting(namespace, name);
     questions(namespace)
         .on("echo", |cx, (_n, text): (u64, String)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Emit);
             cx.emit("echo", (number, text));
         })
         .on("bytes", |cx, (_n, bytes): (u64, Bytes)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Emit);
             cx.emit("bytes", (number, &bytes, &bytes));
         })
         .on("burst", |cx, (_n, count): (u64, u64)| {
             for turn in 0..count {
-                let number = cx.state.next();
+                let number = cx.state.next(Deed::Emit);
                 let to = if turn % 5 == 3 { cx.me().volatile() } else { cx.me() };
                 to.emit("burst", (number, "x".repeat(turn as usize * 40)));
             }
         })
         .on("volatile", |cx, (_n, text): (u64, String)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Emit);
             cx.me().volatile().emit("volatile", (number, text));
         })
         .on("values", |cx, all: Payload| {
+            let first = all.argument(0).and_then(|text| text.parse().ok());
+            cx.state.does(Deed::Emit(first.unwrap_or_default()));
             cx.emit("values", &all);
         })
         // Whom nothing reaches any more.
         .on("ghosts", |cx, _n: u64| {
-            let (number, io) = (cx.state.next(), cx.io());
+            let (number, io) = (cx.state.number(), cx.io());
             for &ghost in &cx.state.ghosts {
+                cx.state.does(Deed::Emit(number));
                 io.socket(ghost).emit("ghost", number);
+                cx.state.does(Deed::Join);
                 io.socket(ghost).join("a");
             }
         })
         .on("tick", |cx, (_n, ms): (u64, u64)| tick(cx, Duration::from_millis(ms % 400)))
-        .on("kick", |cx, _n: u64| cx.disconnect())
-        .on("end", |cx, _n: u64| cx.disconnect_session());
+        .on("kick", |cx, _n: u64| {
+            cx.state.does(Deed::Disconnect);
+            cx.disconnect();
+        })
+        .on("parting", |cx, _n: u64| {
+            cx.state.does(Deed::Disconnect);
+            cx.disconnect();
+            // Nothing of this has an effect: it has gone.
+            let number = cx.state.next(Deed::Emit);
+            cx.emit("late", number);
+            cx.state.does(Deed::Join);
+            cx.join("a");
+        })
+        .on("end", |cx, _n: u64| {
+            cx.state.does(Deed::DisconnectSession);
+            cx.disconnect_session();
+        });
 }
 
 fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
     namespace
         .on_connect(|cx| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Emit);
             cx.emit("welcome", number);
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().emit("came", (number, cx.id()));
         })
         .on_disconnecting(|_cx, _why| {})
@@ -119,26 +166,77 @@ fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
             if cx.state.ghosts.len() > GHOSTS_MAX {
                 cx.state.ghosts.pop_front();
             }
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().emit("left", (number, why.to_string()));
         })
 }
 
 fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a, Sent> {
     namespace
-        .on("join", |cx, (_n, room): (u64, String)| cx.join(room))
-        .on("leave", |cx, (_n, room): (u64, String)| cx.leave(room))
+        .on("join", |cx, (_n, room): (u64, String)| {
+            cx.state.does(Deed::Join);
+            cx.join(room);
+        })
+        .on("leave", |cx, (_n, room): (u64, String)| {
+            cx.state.does(Deed::Leave);
+            cx.leave(room);
+        })
         .on("say", move |cx, (_n, room, text): (u64, String, String)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Broadcast);
             cx.to(room).emit("said", (number, text));
         })
         .on("all", move |cx, (_n, text): (u64, String)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Broadcast);
             cx.io().of(name).emit("all", (number, text));
         })
         .on("few", move |cx, (_n, room): (u64, String)| {
-            let number = cx.state.next();
+            let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().except(room).volatile().emit("few", number);
+        })
+}
+
+/// Volatile packets in company: with attachments, several in one turn, to many, by timers.
+fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a, Sent> {
+    namespace
+        .on("flash", |cx, (_n, bytes): (u64, Bytes)| {
+            for _ in 0..2 {
+                let number = cx.state.next(Deed::Emit);
+                cx.me().volatile().emit("flash", (number, &bytes));
+            }
+        })
+        .on("flare", move |cx, (_n, room): (u64, String)| {
+            let io = cx.io();
+            let some = || io.of(name).to(room.clone()).to("b").except("c");
+            let number = cx.state.next(Deed::Broadcast);
+            some().volatile().emit("flare", (number, Bytes::copy_from_slice(&[7; 40])));
+            let number = cx.state.next(Deed::Broadcast);
+            some().emit("flared", number);
+        })
+        .on("tour", move |cx, (_n, room): (u64, String)| {
+            for room in [&*room, &room, "b"] {
+                cx.state.does(Deed::Join);
+                cx.join(room);
+            }
+            let all = cx.io().of(name).to(room.clone()).to("b");
+            let number = cx.state.next(Deed::Broadcast);
+            all.emit("tour", number);
+            cx.state.does(Deed::Leave);
+            cx.leave(room);
+            let number = cx.state.next(Deed::Broadcast);
+            all.emit("tour", number);
+        })
+        .on("beats", move |cx, (_n, ms): (u64, u64)| {
+            // Two of one instant are two turns.
+            for _ in 0..2 {
+                cx.me().after(Duration::from_millis(ms), |cx| {
+                    let number = cx.state.next(Deed::Emit);
+                    cx.me().volatile().emit("beat", number);
+                });
+            }
+            cx.me().after(Duration::from_millis(ms / 2), move |cx| {
+                let number = cx.state.next(Deed::Broadcast);
+                cx.io().of(name).volatile().emit("beats", number);
+            });
         })
 }
 
@@ -162,7 +260,7 @@ fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
         })
         .on("quiz", |cx, _n: u64| {
             for _ in 0..QUIZ {
-                let number = cx.state.next();
+                let number = cx.state.next(Deed::Ask);
                 let ask = cx.ask("quiz", number).timeout(Duration::from_secs(4));
                 ask.then(|_cx, _answer: Result<u64, AskError>| {});
             }
@@ -175,7 +273,7 @@ fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
 /// back at once.
 fn tick(cx: &mut Cx<'_, Sent>, after: Duration) {
     let tick = |cx: &mut Cx<'_, Sent>| {
-        let number = cx.state.next();
+        let number = cx.state.next(Deed::Emit);
         cx.emit("tick", number);
     };
     cx.after(after, tick);
@@ -187,18 +285,23 @@ fn tick(cx: &mut Cx<'_, Sent>, after: Duration) {
 }
 
 fn ask(cx: &mut Cx<'_, Sent>, ms: u64, volatile: bool) {
-    let number = cx.state.next();
+    let number = cx.state.next(Deed::Ask);
     let me = if volatile { cx.me().volatile() } else { cx.me() };
     me.ask("question", number).timeout(Duration::from_millis(ms)).then(
         |cx, answer: Result<u64, AskError>| {
             // A command inside an outcome: it must lose or double no other.
-            let number = cx.state.next();
+            let number = cx.state.number();
             match answer {
                 Ok(_) => {
+                    cx.state.does(Deed::Emit(number));
                     cx.emit("thanks", number);
                 }
-                Err(AskError::TimedOut) if number % 8 == 0 => cx.disconnect(),
+                Err(AskError::TimedOut) if number % 8 == 0 => {
+                    cx.state.does(Deed::Disconnect);
+                    cx.disconnect();
+                }
                 Err(AskError::TimedOut) if number % 2 == 0 => {
+                    cx.state.does(Deed::Ask(number));
                     let again = cx.ask("question", number).timeout(Duration::from_millis(500));
                     again.then(|_cx, _answer: Result<u64, AskError>| {});
                 }

@@ -156,7 +156,7 @@ impl Visitor {
         if seat.spaces[place].id().is_none() {
             return;
         }
-        let op = seat.choose(100);
+        let op = seat.choose(115);
         let size = seat.choose(12);
         let bound = (seat.hub.profile.text_bytes_max >> size.min(8)).max(1);
         let size = seat.choose(bound) as usize;
@@ -182,13 +182,21 @@ impl Visitor {
             66..76 => self.say(place, "ask", &format!(",{ms}"), false, seat),
             76..80 => self.say(place, "askv", &format!(",{ms}"), false, seat),
             80..86 => self.say(place, "volatile", &format!(",{text}"), false, seat),
-            86..90 => self.bytes(place, size, seat),
+            86..90 => self.bytes(place, "bytes", size, seat),
             90..94 => self.say(place, "burst", &format!(",{}", ms % 40), false, seat),
             94..96 if !is_healed => self.say(place, "kick", "", false, seat),
             96 if !is_healed => self.say(place, "end", "", false, seat),
             97..99 if !is_healed => {
                 seat.step_out(place);
                 self.come_back(place, seat);
+            }
+            99..103 => self.bytes(place, "flash", size, seat),
+            103..106 => self.say(place, "flare", &format!(",\"{room}\""), false, seat),
+            106..109 => self.say(place, "tour", &format!(",\"{room}\""), false, seat),
+            109..113 => self.say(place, "beats", &format!(",{ms}"), false, seat),
+            113 if !is_healed => {
+                self.say(place, "parting", "", false, seat);
+                self.say(place, "echo", &format!(",{text}"), false, seat);
             }
             _ => self.say(place, UNHEARD, "", false, seat),
         }
@@ -204,12 +212,12 @@ impl Visitor {
         }
     }
 
-    fn bytes(&mut self, place: usize, size: usize, seat: &mut Seat<'_>) {
+    fn bytes(&mut self, place: usize, name: &str, size: usize, seat: &mut Seat<'_>) {
         let visit = &mut self.visits[place];
         visit.number += 1;
         let data = (0..size).map(|place| (place * 7) as u8).collect();
         let args = format!(r#"[{},{{"_placeholder":true,"num":0}}]"#, visit.number);
-        seat.say(place, ("bytes", &args), vec![data], false);
+        seat.say(place, (name, &args), vec![data], false);
     }
 
     fn asked(&mut self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
