@@ -225,6 +225,11 @@ impl Questions {
         });
     }
 
+    /// The client is out. A copy of what it said may still be handled when it is back.
+    pub(crate) fn left(&mut self) {
+        self.over.append(&mut self.open);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
@@ -354,6 +359,13 @@ mod tests {
             }
         };
         fires(None, answer(&[0], 5));
+        fires(None, |verdicts| {
+            let mut questions = Questions::default();
+            questions.asked(0, 5);
+            questions.left();
+            assert!(questions.is_empty());
+            questions.answered(0, Some(5), verdicts);
+        });
         fires(Some(Property::A7), answer(&[0], 6));
         fires(None, answer(&[0, 0], 5));
         fires(Some(Property::A7), answer(&[1], 5));

@@ -149,6 +149,10 @@ impl Rules {
             Unit::Frame(_) if self.given_up.contains(&conn) => {}
             Unit::Frame(packet) => {
                 let said = self.readers.entry(number).or_default().read(packet);
+                if said == Said::Upgrade && !self.lives.is_over(session) {
+                    // A close frame behind it in the same read ends the session.
+                    self.websockets.insert(session, conn);
+                }
                 self.said(session, &said, &named, asks, verdicts);
             }
             Unit::WsClose if self.websockets.get(&session) == Some(&conn) => {

@@ -120,7 +120,7 @@ impl Visitor {
     }
 
     fn come_back(&mut self, place: usize, seat: &mut Seat<'_>) {
-        self.visits[place].questions = default();
+        self.visits[place].questions.left();
         seat.span("return");
         let pause = seat.choose(800_000);
         seat.wake(pause, (JOIN, place as u64, 0));
