@@ -13,7 +13,7 @@ const KEYS: &str = "there are `app`, `seeds` and `profile`";
 /// |---|---|---|
 /// | `app` | the program: a function of its handle | must be said |
 /// | `seeds` | a range | `0..100` |
-/// | `profile` | a network: `none`, `lan`, `office_proxy`, `mobile`, `train_tunnel`, `hostile` | `lan` |
+/// | `profile` | a network, by the name that `Faults::named` knows | `lan` |
 ///
 /// ```
 /// use parlor::{App, Handle};

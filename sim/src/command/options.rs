@@ -64,6 +64,25 @@ pub(super) enum Task {
     Sweep,
 }
 
+impl Task {
+    /// The file that it is about, if it was said before what is to be done with it.
+    fn file(self) -> Option<PathBuf> {
+        match self {
+            Self::Replay(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same about a file.
+    fn of_file(self, path: PathBuf) -> Self {
+        match self {
+            Self::Minimize(_) => Self::Minimize(Some(path)),
+            Self::Explain(question, _) => Self::Explain(question, Some(path)),
+            _ => Self::Replay(path),
+        }
+    }
+}
+
 pub(super) struct Options {
     pub(super) task: Task,
     pub(super) sweep: Sweep,
@@ -101,36 +120,18 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("twice") => options.sweep.is_twice = true,
             Long("trace") => options.is_traced = true,
             Long("coverage") => options.shows_coverage = true,
-            Long("minimize") => {
-                options.task = match options.task {
-                    Task::Replay(path) => Task::Minimize(Some(path)),
-                    _ => Task::Minimize(None),
-                };
-            }
+            Long("minimize") => options.task = Task::Minimize(options.task.file()),
             Long("exhaustive") => {
                 options.task = Task::Exhaustive(parser.value()?.parse_with(machine)?);
             }
             Long("depth") => options.depth = parser.value()?.parse_with(depth)?,
             Long("replay") => {
                 let path = parser.value()?.into();
-                options.task = match options.task {
-                    Task::Minimize(_) => Task::Minimize(Some(path)),
-                    Task::Explain(question, _) => Task::Explain(question, Some(path)),
-                    _ => Task::Replay(path),
-                };
+                options.task = options.task.of_file(path);
             }
-            Long(question @ ("why" | "when" | "ablate")) => {
-                let question = match question {
-                    "why" => Question::Why,
-                    "when" => Question::When,
-                    _ => Question::Ablate,
-                };
-                let path = match options.task {
-                    Task::Replay(path) => Some(path),
-                    _ => None,
-                };
-                options.task = Task::Explain(question, path);
-            }
+            Long("why") => options.task = Task::Explain(Question::Why, options.task.file()),
+            Long("when") => options.task = Task::Explain(Question::When, options.task.file()),
+            Long("ablate") => options.task = Task::Explain(Question::Ablate, options.task.file()),
             Long("html") => options.task = Task::Html(parser.value()?.into()),
             Long("diff") => {
                 options.task = Task::Diff(parser.value()?.into(), parser.value()?.into());

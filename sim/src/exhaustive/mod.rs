@@ -1,12 +1,12 @@
 //! Every interleaving of a small scene: what random worlds only sample is gone through whole.
 //!
-//! The world is the usual one: the real node, its driver, model clients and all oracles. In a window
-//! of its time anything may come next of what is under way to the server, what clients do (one thing
-//! after the other) and deadlines that are due; in the scene of deadlines, all of it may also be put
-//! off by a unit of time, so that each segment takes no time or one unit. Every way of choosing is
-//! gone. What the server sends arrives at once: what a client does about it may wait, which to the
-//! server is the same. Connections are accepted, ends of sending arrive, and the driver passes when
-//! it has work, at once. Outside the window all is as simple as can be.
+//! The world is the usual one: the real node, its driver, model clients and all oracles. In a
+//! window of its time anything may come next of what is under way to the server, what clients do
+//! (one thing after the other) and deadlines that are due; in the scene of deadlines, all of it may
+//! also be put off by a unit of time, so that each segment takes no time or one unit. Every way of
+//! choosing is gone. What the server sends arrives at once: what a client does about it may wait,
+//! which to the server is the same. Connections are accepted, ends of sending arrive, and the
+//! driver passes when it has work, at once. Outside the window all is as simple as can be.
 //!
 //! Ways that meet are gone on from once. Two ways have met if the server has had the same inputs at
 //! the same times, so has each client, and the same is under way: the core is a function of its

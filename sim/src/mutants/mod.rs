@@ -1,8 +1,8 @@
 //! Mutants: edits of the core, each of which breaks one promise that it makes. What the simulator
 //! is worth is how many of them it kills, and how soon.
 //!
-//! Each is a file of `sim/mutants`. They are applied to a copy of the tree, one after the other; the
-//! simulator is built around each and sweeps seeds until something does not hold.
+//! Each is a file of `sim/mutants`. They are applied to a copy of the tree, one after the other;
+//! the simulator is built around each and sweeps seeds until something does not hold.
 
 mod hunt;
 mod mutant;

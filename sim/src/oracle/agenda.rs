@@ -1,8 +1,9 @@
 //! A3, D5, T1 to T4, T6 and T7: what is due when, and in which order. The table is made from what
 //! was handed in and told; what the node names as its next deadline is compared with it.
 //!
-//! Heartbeats are rounded up to the next whole millisecond, where a ping is due; at one instant they go first, by
-//! session, and the others by arming. What an input itself arms stands before what handlers arm.
+//! Heartbeats are rounded up to the next whole millisecond, where a ping is due; at one instant
+//! they go first, by session, and the others by arming. What an input itself arms stands before
+//! what handlers arm.
 
 use std::collections::{BTreeMap, BTreeSet};
 

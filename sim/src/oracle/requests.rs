@@ -1,5 +1,5 @@
-//! P1 and E5, from the server's end of a connection: requests as they were handed in, and answers as
-//! they were written, by the model's own reader.
+//! P1 and E5, from the server's end of a connection: requests as they were handed in, and answers
+//! as they were written, by the model's own reader.
 
 use super::{Property, Verdicts};
 use crate::client::http;
