@@ -321,7 +321,7 @@ impl Rules {
         session.into_iter().for_each(|session| self.agenda.held(session));
     }
 
-    /// A client's POST is sent again.
+    /// A client's request is made twice.
     pub(crate) fn copied(&mut self, number: u64) {
         let session = self.sessions.get(&number).copied();
         session.into_iter().for_each(|session| self.lives.copied(session));
