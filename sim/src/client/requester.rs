@@ -39,6 +39,8 @@ struct Line {
     units: VecDeque<(usize, Unit)>,
     /// It has asked to be in `/`, where what it says is answered.
     has_joined: bool,
+    /// It has asked for the connection's end, and asks for nothing more.
+    is_ending: bool,
     /// The server has asked whether it is there.
     owes_pong: bool,
 }
@@ -80,7 +82,7 @@ impl Requester {
             }
             Some(line) => {
                 let is_polled = line.asked.contains(&Asked::Poll);
-                if line.sid.is_some() && !is_polled {
+                if line.sid.is_some() && !is_polled && !line.is_ending {
                     line.burst(me, hub);
                     // Often all at once, sometimes cut anywhere.
                     let is_whole = !hub.choices.happens(me.stream, 1, 4);
@@ -122,6 +124,7 @@ impl Line {
             rest: Vec::new(),
             units: VecDeque::new(),
             has_joined: false,
+            is_ending: false,
             owes_pong: false,
         };
         let unit = Unit::Handshake { session: line.session, is_websocket: false };
@@ -170,6 +173,7 @@ impl Line {
         if hub.choices.happens(me.stream, 1, 16) {
             self.ask(Asked::Last, &http::closing(NOW), None);
             // Nobody answers these.
+            self.is_ending = true;
             self.rest.extend(NOW.repeat(2));
         }
     }

@@ -23,8 +23,10 @@ const QUEUE_MAX: usize = 60;
 const COPY_ONE_IN: u64 = 50;
 /// Of so many POSTs that no poll waits beside one is sent in front of the next poll.
 const TOGETHER_ONE_IN: u64 = 4;
-/// Of so many upgrades one goes on without waiting for `3probe`.
-const HASTY_ONE_IN: u64 = 16;
+/// In front of so many messages one ping is sent.
+const PING_ONE_IN: u64 = 32;
+/// Of so many upgrades to which nothing is under way one does not wait for `3probe`.
+const HASTY_ONE_IN: u64 = 4;
 
 /// A connection as the client sees it.
 #[derive(Debug, Default)]
@@ -148,7 +150,12 @@ impl Session {
         match self.phase {
             Phase::WebSocket => {
                 if let (Some(conn), false) = (self.ws.conn, self.queue.is_empty()) {
-                    say_all(conn, self.queue.drain(..), me, hub);
+                    let mut speech = Speech::default();
+                    if hub.choices.happens(me.stream, 1, PING_ONE_IN) {
+                        speech.ping(hub.choices.choose(me.masks, 1 << 32) as u32);
+                    }
+                    speech.packets(self.queue.drain(..), me, hub);
+                    speech.say(conn, hub);
                 }
             }
             // What is said first goes alone; the rest waits for the answer.
@@ -366,7 +373,7 @@ impl Session {
             if self.phase == Phase::Knocking {
                 self.phase = Phase::Probing;
                 let probe = Packet::Text('2', "probe".into());
-                self.was_hasty = !self.is_posting()
+                self.was_hasty = !(self.get.is_busy || self.post.is_busy)
                     && hub.is_restless()
                     && hub.choices.happens(me.stream, 1, HASTY_ONE_IN);
                 if self.was_hasty {
@@ -562,11 +569,12 @@ impl Session {
     pub(crate) fn leave(&mut self, leave: Leave, me: &Me, hub: &mut Hub) {
         let says_so = matches!(leave, Leave::Farewell | Leave::ForGood);
         if says_so && self.phase == Phase::WebSocket {
-            let (mut bytes, mut units) = frames(self.queue.drain(..), me, hub);
-            bytes.extend(ws::frame(ws::CLOSE, &[], 0));
-            units.push((bytes.len(), Unit::WsClose));
-            let goodbye = self.ws.conn.take();
-            goodbye.into_iter().for_each(|conn| hub.write(conn, &bytes, units.clone()));
+            let mut speech = Speech::default();
+            speech.packets(self.queue.drain(..), me, hub);
+            speech.frame(&ws::frame(ws::CLOSE, &[], 0), Unit::WsClose);
+            if let Some(conn) = self.ws.conn.take() {
+                speech.say(conn, hub);
+            }
         } else if says_so && self.is_open() && !self.is_posting() {
             self.post(vec![Packet::Text('1', String::new())], me, hub);
         }
@@ -600,27 +608,45 @@ fn frame(packet: &Packet, me: &Me, hub: &mut Hub) -> Vec<u8> {
 
 /// Says packets on a WebSocket, in one write.
 fn say_all(conn: usize, all: impl IntoIterator<Item = Packet>, me: &Me, hub: &mut Hub) {
-    let (bytes, units) = frames(all, me, hub);
-    hub.write(conn, &bytes, units);
+    let mut speech = Speech::default();
+    speech.packets(all, me, hub);
+    speech.say(conn, hub);
 }
 
-/// Packets in frames, and where each ends.
-fn frames(
-    all: impl IntoIterator<Item = Packet>,
-    me: &Me,
-    hub: &mut Hub,
-) -> (Vec<u8>, Vec<(usize, Unit)>) {
-    let (mut bytes, mut units) = (Vec::new(), Vec::new());
-    for packet in all {
-        bytes.extend(frame(&packet, me, hub));
-        units.push((bytes.len(), Unit::Frame(packet)));
+/// Frames of one write, and what they mean.
+#[derive(Default)]
+struct Speech {
+    bytes: Vec<u8>,
+    units: Vec<(usize, Unit)>,
+}
+
+impl Speech {
+    fn frame(&mut self, frame: &[u8], unit: Unit) {
+        self.bytes.extend(frame);
+        self.units.push((self.bytes.len(), unit));
     }
-    (bytes, units)
+
+    fn packets(&mut self, all: impl IntoIterator<Item = Packet>, me: &Me, hub: &mut Hub) {
+        for packet in all {
+            self.frame(&frame(&packet, me, hub), Unit::Frame(packet));
+        }
+    }
+
+    /// A ping of the WebSocket layer.
+    fn ping(&mut self, mask: u32) {
+        let payload = b"there?".to_vec();
+        self.frame(&ws::frame(ws::PING, &payload, mask), Unit::WsPing(payload));
+    }
+
+    fn say(self, conn: usize, hub: &mut Hub) {
+        hub.write(conn, &self.bytes, self.units);
+    }
 }
 
 fn say_close(conn: usize, hub: &mut Hub) {
-    let close = ws::frame(ws::CLOSE, &[], 0);
-    hub.write(conn, &close, [(close.len(), Unit::WsClose)]);
+    let mut speech = Speech::default();
+    speech.frame(&ws::frame(ws::CLOSE, &[], 0), Unit::WsClose);
+    speech.say(conn, hub);
 }
 
 impl Line {

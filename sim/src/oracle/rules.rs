@@ -120,7 +120,7 @@ impl Rules {
                 self.numbers.insert(conn, session);
                 session
             }
-            Unit::Frame(_) | Unit::WsClose => match self.numbers.get(&conn) {
+            Unit::Frame(_) | Unit::WsPing(_) | Unit::WsClose => match self.numbers.get(&conn) {
                 Some(&number) => number,
                 None => return,
             },

@@ -201,7 +201,7 @@ impl Visitor {
         if seat.spaces[place].id().is_none() {
             return;
         }
-        let op = seat.choose(115);
+        let op = seat.choose(124);
         let size = seat.choose(12);
         let bound = (seat.hub.profile.text_bytes_max >> size.min(8)).max(1);
         let size = seat.choose(bound) as usize;
@@ -243,6 +243,13 @@ impl Visitor {
                 self.say(place, "parting", "", false, seat);
                 self.say(place, "echo", &format!(",{text}"), false, seat);
             }
+            114..117 => self.say(place, "mixed", &format!(",{text}"), false, seat),
+            117..120 => {
+                let (to, except) = (rooms(ms), rooms(ms / 8));
+                self.say(place, "choir", &format!(",{to},{except}"), false, seat);
+            }
+            120 => self.say(place, "empty", &format!(",\"{room}\""), false, seat),
+            121 | 122 => self.say(place, "wait", "", false, seat),
             _ => self.say(place, UNHEARD, "", false, seat),
         }
     }
@@ -293,6 +300,13 @@ impl Visitor {
     fn answer(&self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
         seat.answer(place, id, &format!("[{number}]"), Vec::new());
     }
+}
+
+/// Some of the rooms, as a number's bits say.
+fn rooms(bits: u64) -> String {
+    let all = ["\"a\"", "\"b\"", "\"c\""].into_iter().enumerate();
+    let some: Vec<_> = all.filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, room)| room).collect();
+    format!("[{}]", some.join(","))
 }
 
 /// What may be hard to carry, besides strings.
