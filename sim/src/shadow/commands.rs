@@ -169,9 +169,12 @@ impl Shadow {
         let Some(quiet) = self.terms.quiet else { return };
         let peer = &self.peers[session as usize];
         let is_quiet = peer.is_open() && !peer.is_upgrading() && self.now > peer.active_at + quiet;
-        // Its poll may have taken something else in this very call.
-        let is_answered = self.checks.charged.contains(&session);
-        if is_answered || !is_quiet || size.high > CORK {
+        // Something else may have gone to it in this very call.
+        let is_served = match peer.on {
+            Carrier::Polling => self.checks.charged.contains(&session),
+            Carrier::WebSocket(conn) => self.pipes[conn].busy == self.turn,
+        };
+        if is_served || !is_quiet || size.high > CORK {
             return;
         }
         self.checks.tested(Property::V6);
