@@ -136,9 +136,7 @@ impl Marks {
     pub(crate) fn read(&mut self, bytes: usize, units: &[Unit]) {
         let is_post = |unit: &Unit| matches!(unit, Unit::Post { .. });
         self.hit_if(bytes == 1 && units.iter().any(is_post), Mark::PostInPieces);
-        let is_request = |unit: &&Unit| !matches!(unit, Unit::Frame(_) | Unit::WsClose);
-        let is_head = |unit: &&Unit| matches!(unit, Unit::PostHead { .. });
-        let requests = units.iter().filter(is_request).filter(|unit| !is_head(unit)).count();
+        let requests = units.iter().filter(|unit| unit.is_request()).count();
         self.hit_if(requests > 1, Mark::Pipelined);
         for (first, then) in units.iter().zip(units.iter().skip(1)) {
             let is_get = matches!(then, Unit::Get { .. });

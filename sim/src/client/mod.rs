@@ -29,6 +29,7 @@ use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
 use requester::Requester;
+pub(crate) use session::Antic;
 use session::Session;
 use space::{Heard, Space};
 
@@ -239,18 +240,22 @@ impl Client {
     /// Lets the mind decide something.
     fn minds(&mut self, hub: &mut Hub, work: impl FnOnce(&mut dyn Mind, &mut Seat<'_>)) {
         let session = self.session.as_ref().filter(|session| session.is_open());
-        let (mut out, mut leave) = (Vec::new(), None);
+        let (mut out, mut leave, mut antic) = (Vec::new(), None, None);
         let mut seat = Seat {
             me: &self.me,
             spaces: &mut self.spaces,
             out: &mut out,
             leave: &mut leave,
+            antic: &mut antic,
             is_open: session.is_some(),
             is_full: session.is_some_and(Session::is_full),
             hub,
         };
         work(&mut *self.mind, &mut seat);
         self.queue(out);
+        if let (Some(antic), Some(session)) = (antic, &mut self.session) {
+            session.play(antic, &self.me, hub);
+        }
         if let Some(leave) = leave {
             self.leave(leave, hub);
         }

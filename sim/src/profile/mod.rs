@@ -217,6 +217,8 @@ impl Profile {
             ping_timeout: Duration::from_secs(5),
             ..Config::default()
         };
+        // Asks are over when all is quiet.
+        config.ask_timeout = Duration::from_secs(3);
         config.limits.deadlines_per_call_max = 1;
         Self {
             kinds: [Kind::Polling, Kind::WebSocket, Kind::Upgrading].repeat(2),
