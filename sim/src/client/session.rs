@@ -21,7 +21,8 @@ const QUEUE_MAX: usize = 60;
 
 /// Of so many POSTs one is sent again.
 const COPY_ONE_IN: u64 = 50;
-/// Not as the official client: of so many POSTs that no poll waits beside one is sent in front of the next poll.
+/// Not as the official client: of so many POSTs that no poll waits beside one is sent in front of
+/// the next poll.
 const TOGETHER_ONE_IN: u64 = 4;
 /// Nor this: in front of so many messages one ping is sent.
 const PING_ONE_IN: u64 = 32;
