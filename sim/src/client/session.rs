@@ -22,9 +22,10 @@ const QUEUE_MAX: usize = 60;
 
 /// Of so many POSTs one is sent again.
 const COPY_ONE_IN: u64 = 50;
-/// Of so many POSTs that no poll waits beside one is sent in front of the next poll.
+/// Not as the official client: of so many POSTs that no poll waits beside one is sent in front of
+/// the next poll.
 const TOGETHER_ONE_IN: u64 = 4;
-/// In front of so many messages one ping is sent.
+/// Nor this: in front of so many messages one ping is sent.
 const PING_ONE_IN: u64 = 32;
 /// Of so many upgrades to which nothing is under way one does not wait for `3probe`.
 const HASTY_ONE_IN: u64 = 4;
@@ -152,7 +153,7 @@ impl Session {
             Phase::WebSocket => {
                 if let (Some(conn), false) = (self.ws.conn, self.queue.is_empty()) {
                     let mut speech = Speech::default();
-                    if hub.choices.happens(me.stream, 1, PING_ONE_IN) {
+                    if hub.is_restless() && hub.choices.happens(me.stream, 1, PING_ONE_IN) {
                         speech.ping(hub.choices.choose(me.masks, 1 << 32) as u32);
                     }
                     speech.packets(self.queue.drain(..), me, hub);
@@ -161,7 +162,8 @@ impl Session {
             }
             // What is said first goes alone; the rest waits for the answer.
             Phase::Polling | Phase::Knocking | Phase::Probing if !self.is_posting() => {
-                let may_be_together = self.phase == Phase::Polling
+                let may_be_together = hub.is_restless()
+                    && self.phase == Phase::Polling
                     && !(self.get.is_busy || self.get.is_fresh || self.queue.is_empty());
                 if may_be_together && hub.choices.happens(me.stream, 1, TOGETHER_ONE_IN) {
                     self.post_and_poll(me, hub);
