@@ -8,6 +8,7 @@ mod client;
 pub mod command;
 mod exhaustive;
 mod explain;
+mod fault;
 mod hub;
 mod marks;
 #[doc(hidden)]

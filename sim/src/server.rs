@@ -14,6 +14,7 @@ use parlor::{
 
 use crate::audit::Audit;
 use crate::choice::Stream;
+use crate::fault;
 use crate::hub::{Event, Hub};
 use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
@@ -159,6 +160,25 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn pause(&mut self, until: u64) {
         self.paused_until = until;
+    }
+
+    /// A pause is over, or there was none.
+    pub(crate) fn resume(&mut self, hub: &mut Hub) {
+        self.paused_until = hub.now;
+        self.wake(hub.now, hub);
+    }
+
+    /// What waits for clients that stay broken for good.
+    pub(crate) fn outsiders(&self, hub: &mut Hub) {
+        for &id in &self.open {
+            let client = hub.conns[id].client;
+            if hub.outsiders[client].is_some()
+                && let Some(end) = &self.ends[id]
+            {
+                let bytes = end.shown.waiting().0 as u64;
+                hub.liveness.holds(client, bytes, &mut hub.verdicts);
+            }
+        }
     }
 
     fn wake(&mut self, at: u64, hub: &mut Hub) {
@@ -424,11 +444,18 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
         self.open(cause, hub);
+        hub.marks.turn();
         if let Input::Data { bytes, .. } = &input {
             self.heard(id, bytes.len(), hub);
         }
         self.node.handle(Instant::from_micros(hub.now), input);
         self.after_call(hub);
+        if let Some(aim) = hub.profile.aim {
+            hub.marks.counted(self.node.stats());
+            if hub.marks.is_fresh(aim.mark) {
+                fault::take_aim(id, hub);
+            }
+        }
     }
 
     /// Work from outside, at hand.

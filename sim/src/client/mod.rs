@@ -29,7 +29,7 @@ use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
 use requester::Requester;
-pub(crate) use session::Antic;
+pub(crate) use session::{Antic, PROBE_MAX};
 use session::Session;
 use space::{Heard, Space};
 
@@ -46,6 +46,13 @@ pub enum Kind {
     Requester,
     /// Bytes that are nearly right, requests that do not end, answers that are not read.
     Hostile,
+}
+
+impl Kind {
+    /// Whether it speaks Socket.IO, and well.
+    pub(crate) fn is_honest(self) -> bool {
+        matches!(self, Self::Polling | Self::WebSocket | Self::Upgrading)
+    }
 }
 
 /// Why a client is woken.
@@ -344,6 +351,17 @@ impl Client {
             hub.timer(pause.min(BACK_OFF_MAX), self.me.number, self.me.life, Timer::Connect);
         }
         self.minds(hub, |mind, seat| mind.told(&News::Lost, seat));
+    }
+
+    /// Whether it is done for good.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.is_willing
+    }
+
+    /// Whether it has a session on the transport that it wants.
+    pub(crate) fn is_well(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.wants(&self.me).is_none())
     }
 
     /// What it wants and does not have: a connection, the upgrade, its namespaces.

@@ -13,7 +13,7 @@ pub(crate) use antics::Antic;
 /// Packets of one POST.
 const POST_BYTES_MAX: usize = 200_000;
 /// From the candidate's request to `3probe`; the official client would wait for ever.
-const PROBE_MAX: u64 = 8_000_000;
+pub(crate) const PROBE_MAX: u64 = 8_000_000;
 /// On a good network, from `3probe` to the last answer on polling.
 const RELEASE_MAX: u64 = 150_000;
 /// A client that cannot get rid of what it has does not make more.

@@ -8,6 +8,7 @@ pub(crate) mod deeds;
 pub(crate) mod drains;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod liveness;
 pub(crate) mod lives;
 pub(crate) mod requests;
 pub(crate) mod rules;
@@ -184,8 +185,13 @@ properties! {
     P5,
     /// After the network has healed every honest client connects and upgrades in time.
     Z1,
-    /// When nobody wants anything any more, everything that was accepted has arrived.
+    /// Then no client asks more than twelve times a second, and none connects anew.
+    Z2,
+    /// When nobody wants anything any more, everything that was accepted has arrived, and only
+    /// heartbeats remain.
     Z3,
+    /// Clients that stay broken for good delay nobody's recovery, and cost no more than their bound.
+    Z4,
     /// What the program's own scenario demands.
     App,
     /// A run depends on its seed alone: no thread, clock, address or hash takes part in it.

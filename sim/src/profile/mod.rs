@@ -10,6 +10,7 @@ use parlor::Config;
 
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
+use crate::fault::Aim;
 use crate::net::{self, Shape};
 pub(crate) use networks::Network;
 
@@ -50,6 +51,10 @@ pub(crate) struct Profile {
     /// From one fault to the next, on average; `None` for no faults at all.
     pub(crate) fault_every: Option<u64>,
     pub(crate) faults: Faults,
+    /// What is struck soon after which mark.
+    pub(crate) aim: Option<Aim>,
+    /// For one client in so many the network does not heal; 0 for none.
+    pub(crate) outsider_one_in: u64,
     /// Clients connect for the first time within so long, 1 for at once.
     pub(crate) born_within: u64,
     /// How long work from outside is on its way.
@@ -87,17 +92,37 @@ pub(crate) struct Faults {
     pub(crate) slow: bool,
     pub(crate) server_pause: bool,
     pub(crate) deaf: bool,
+    pub(crate) lopsided: bool,
+    pub(crate) rebinding: bool,
+    pub(crate) clog: bool,
+    pub(crate) storm: bool,
 }
 
 impl Faults {
-    const ALL: Self = Self {
+    const NONE: Self = Self {
+        stall: false,
+        reset: false,
+        half_open: false,
+        slow: false,
+        server_pause: false,
+        deaf: false,
+        lopsided: false,
+        rebinding: false,
+        clog: false,
+        storm: false,
+    };
+    /// Those that strike one connection, or the server.
+    const PLAIN: Self = Self {
         stall: true,
         reset: true,
         half_open: true,
         slow: true,
         server_pause: true,
         deaf: true,
+        ..Self::NONE
     };
+    const ALL: Self =
+        Self { lopsided: true, rebinding: true, clog: true, storm: true, ..Self::PLAIN };
 }
 
 /// From what the shape of each link is drawn.
@@ -184,7 +209,7 @@ impl Profile {
                 let stream = choices.stream("profile", 0);
                 let mut profile = Self::standard();
                 let mut keep = |label, kept: &mut bool| *kept &= choices.keep(stream, label);
-                let Faults { stall, reset, half_open, slow, server_pause, deaf } =
+                let Faults { stall, reset, half_open, slow, server_pause, deaf, .. } =
                     &mut profile.faults;
                 keep("stalls", stall);
                 keep("resets", reset);
@@ -234,7 +259,9 @@ impl Profile {
                 syn_lost_one_in: 0,
             },
             fault_every: Some(4 * SECOND),
-            faults: Faults::ALL,
+            faults: Faults::PLAIN,
+            aim: None,
+            outsider_one_in: 0,
             born_within: SECOND,
             outside: (MS, SECOND),
             stagger: 0,

@@ -17,6 +17,8 @@ use parlor::{Config, Overflow, Volatile};
 use super::{Faults, Links, MS, Profile, SECOND, scale, scale_down};
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
+use crate::fault::{Aim, Blow};
+use crate::marks::Mark;
 
 const HOUR: u64 = 3600 * SECOND;
 
@@ -89,6 +91,8 @@ impl Profile {
         } else {
             profile.links = draw.links();
             profile.faults = draw.faults(share);
+            profile.aim = draw.aim(share);
+            profile.outsider_one_in = [0, 3][draw.below(2) as usize];
             profile.fault_every = Some(draw.scale(200 * MS, 10 * SECOND));
         }
         let mut time = 15 * SECOND;
@@ -122,7 +126,7 @@ impl Profile {
         profile.quiet_at = 2 * time;
         let config = &profile.config;
         let beat = (config.ping_interval + config.ping_timeout).as_micros() as u64;
-        profile.end_at = profile.quiet_at + 2 * beat + 60 * SECOND;
+        profile.end_at = profile.quiet_at + 3 * beat + 70 * SECOND;
         profile
     }
 }
@@ -166,7 +170,7 @@ impl Draw<'_> {
 
     fn faults(&mut self, share: Share) -> Faults {
         if share == Share::OneFault {
-            let one = self.below(6);
+            let one = self.below(10);
             return Faults {
                 stall: one == 0,
                 reset: one == 1,
@@ -174,6 +178,10 @@ impl Draw<'_> {
                 slow: one == 3,
                 server_pause: one == 4,
                 deaf: one == 5,
+                lopsided: one == 6,
+                rebinding: one == 7,
+                clog: one == 8,
+                storm: one == 9,
             };
         }
         Faults {
@@ -183,7 +191,20 @@ impl Draw<'_> {
             slow: self.happens("slow-links", 1, 2),
             server_pause: self.happens("server-pauses", 1, 2),
             deaf: self.happens("deafness", 1, 2),
+            lopsided: self.happens("lopsided-links", 1, 2),
+            rebinding: self.happens("rebindings", 1, 2),
+            clog: self.happens("clogs", 1, 2),
+            storm: self.happens("storms", 1, 4),
         }
+    }
+
+    /// A mark, soon after which something is struck.
+    fn aim(&mut self, share: Share) -> Option<Aim> {
+        let is_any = share != Share::OneFault && self.happens("aim", 1, 4);
+        is_any.then(|| Aim {
+            mark: Mark::ALL[self.below(Mark::ALL.len() as u64) as usize],
+            blow: Blow::ALL[self.below(Blow::ALL.len() as u64) as usize],
+        })
     }
 
     /// How the server is driven.

@@ -42,6 +42,11 @@ impl<S: Send + 'static> Server<S> {
             units.push(unit);
         }
         hub.marks.read(bytes, &units);
+        let client = hub.conns[id].client;
+        if hub.outsiders[client].is_none() {
+            let Hub { liveness, verdicts, now, .. } = hub;
+            units.iter().for_each(|unit| liveness.heard(*now, client, unit, verdicts));
+        }
         hub.trace.event(hub.now, 13, units.len() as u64, &[]);
         self.audit.units(units);
     }
