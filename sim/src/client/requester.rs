@@ -212,7 +212,10 @@ impl Line {
                 hub.verdicts.fail(Property::P1, format!("nobody asked for {answer:?}"));
                 return None;
             };
-            let is_legal = is_legal(asked, &answer);
+            // The program takes up to two seconds, and may not have them.
+            let is_short = hub.profile.config.decision_timeout.is_some();
+            let is_overdue = is_short && asked == Asked::Later && answer.status == 404;
+            let is_legal = is_overdue || is_legal(asked, &answer);
             let property = match asked {
                 Asked::Page | Asked::Now | Asked::Later | Asked::Options | Asked::Last => {
                     Property::P6

@@ -85,6 +85,8 @@ pub(crate) struct Agenda {
     ended: Vec<SocketId>,
     /// Open sessions of clients whose bytes nobody notes: their heartbeats are unknown.
     wild: BTreeSet<SessionId>,
+    /// When requests for the program are over, if nobody answers them.
+    requests: BTreeSet<u64>,
     firing: Option<Firing>,
     /// Timers that fired, and whose closures have yet to run.
     running: Option<TimerId>,
@@ -173,6 +175,10 @@ impl Agenda {
             Wake::PingTimeout if self.was_answered(at) => Property::T2,
             _ => property,
         };
+        // A request for the program has the same time as a decision, and may be answered before.
+        if why == Wake::Decision && loose.or(sure).is_none() && self.requests.remove(&at) {
+            return;
+        }
         let found = loose.or(sure);
         let is_heartbeat = matches!(why, Wake::Ping | Wake::PingTimeout);
         let is_known = found.is_some() || is_heartbeat && !self.wild.is_empty();
@@ -251,6 +257,9 @@ impl Agenda {
                 }
             }
             Told::Closed(session, reason) => self.closed(session, reason, verdicts),
+            Told::Requested => {
+                self.requests.insert(self.now + self.periods.decision_timeout);
+            }
             Told::Deciding(socket, ..) => {
                 self.arm(self.now + self.periods.decision_timeout, 0, Due::Decision(socket));
             }

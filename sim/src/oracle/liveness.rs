@@ -64,7 +64,7 @@ impl Liveness {
             let wants = wants(client).unwrap_or_else(|| "to have been connected".into());
             format!("client {client} has not been well since the healing; it wants {wants}")
         };
-        verdicts.claim(Property::Z1, late.is_none(), &what);
+        verdicts.claim(Property::Z1, late.is_none(), what);
         if self.has_outsiders {
             verdicts.claim(Property::Z4, late.is_none(), what);
         }

@@ -233,6 +233,12 @@ impl Shadow {
         if self.peers.len() <= place {
             self.peers.resize_with(place + 1, Peer::default);
         }
+        let is_there = |peer: &&Peer| matches!(peer.state, PeerState::Open | PeerState::Closing);
+        if self.peers.iter().filter(is_there).count() >= self.terms.sessions_max {
+            self.wrote(conn, Want::Answer(503, Body::Any));
+            self.pipes[conn].is_closing = true;
+            return;
+        }
         let connect =
             self.deadlines.arm(self.now + self.terms.connect_timeout, Due::ConnectTimeout(session));
         let on = if is_websocket { Carrier::WebSocket(conn) } else { Carrier::Polling };
