@@ -260,7 +260,7 @@ fn stall(hub: &mut Hub, id: usize, until: u64) {
     hub.conns[id].down.stall(until);
 }
 
-fn reset(hub: &mut Hub, id: usize) {
+pub(crate) fn reset(hub: &mut Hub, id: usize) {
     tell(hub, id, "reset", Some(hub.now));
     hub.conns[id].is_reset = true;
     hub.push(hub.now, Event::ResetUp(id));

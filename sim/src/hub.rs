@@ -9,7 +9,7 @@ use crate::client::unit::{Notes, Unit};
 use crate::client::{self, Timer};
 use crate::exhaustive::{Crossing, Pick, UNIT};
 use crate::fault::{self, Ban};
-use crate::marks::Marks;
+use crate::marks::{Mark, Marks};
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
@@ -17,6 +17,7 @@ use crate::oracle::liveness::{Liveness, Terms};
 use crate::oracle::rules::Rules;
 use crate::oracle::sockets::Sockets;
 use crate::profile::{Profile, Syn};
+use crate::proxy::Proxy;
 use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
@@ -42,6 +43,10 @@ pub(crate) enum Event {
     /// One of the demands that are judged after the heal.
     Demand(usize),
     Fault,
+    /// A proxy answers an upgrade on a connection.
+    Stripped(usize),
+    /// A proxy looks whether a connection is idle.
+    Idle(usize),
     /// All connections of a client stall until then.
     Clog(usize, u64),
     /// A blow falls on a connection.
@@ -77,6 +82,8 @@ pub(crate) struct Conn {
     pub(crate) is_hostile: bool,
     /// One side vanished without a word.
     pub(crate) is_cut: bool,
+    /// When something passed last.
+    passed_at: u64,
     /// For what is drawn of it besides the bytes' journeys.
     pub(crate) stream: Stream,
 }
@@ -309,6 +316,7 @@ impl Hub {
             is_reset: false,
             is_hostile: false,
             is_cut: false,
+            passed_at: self.now,
             stream,
         });
         self.trace.connects(client);
@@ -316,8 +324,13 @@ impl Hub {
         if syn == Syn::Lost && !self.is_healed || ban == Some(Ban::Cut) {
             self.cut(id);
         }
+        let proxy = self.profile.proxy(client);
+        if let Proxy::IdleKilling(after) = proxy {
+            self.push(self.now + after, Event::Idle(id));
+        }
         let is_websocket =
-            matches!(self.profile.kinds[client], client::Kind::WebSocket | client::Kind::Upgrading);
+            matches!(self.profile.kinds[client], client::Kind::WebSocket | client::Kind::Upgrading)
+                && proxy != Proxy::Stripping;
         if ban.is_none() {
             self.liveness.connects(self.now, (client, is_websocket), &mut self.verdicts);
         }
@@ -352,6 +365,27 @@ impl Hub {
     pub(crate) fn is_explained(&self, id: usize) -> bool {
         let kind = self.profile.kinds[self.conns[id].client];
         matches!(kind, client::Kind::Polling | client::Kind::WebSocket | client::Kind::Upgrading)
+    }
+
+    /// A client asks for an upgrade, and a proxy that knows HTTP only is in its way: it answers.
+    pub(crate) fn strip(&mut self, id: usize) {
+        self.marks.hit(Mark::Stripped);
+        let there_and_back = 2 * self.conns[id].up.shape.latency;
+        self.push(self.now + there_and_back, Event::Stripped(id));
+    }
+
+    /// Whether a proxy finds a connection idle. It does not look at those of a healed network.
+    pub(crate) fn is_idle(&mut self, id: usize) -> bool {
+        let conn = &self.conns[id];
+        let Proxy::IdleKilling(after) = self.profile.proxy(conn.client) else { return false };
+        if self.is_healed || conn.is_left || conn.is_reset {
+            return false;
+        }
+        let due = conn.passed_at + after;
+        if due > self.now {
+            self.push(due, Event::Idle(id));
+        }
+        due <= self.now
     }
 
     /// A number for a session that a client is about to open.
@@ -447,6 +481,7 @@ impl Hub {
         let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
         let arrived = end.arrive(self.now);
         if let Some((bytes, kind)) = first {
+            self.conns[id].passed_at = self.now;
             let is_lost = matches!(arrived, Arrived::Nothing | Arrived::Answered);
             self.trace.receives(self.now, (id, dir), bytes, flag(kind), is_lost);
         }

@@ -17,6 +17,7 @@ pub mod net;
 mod oracle;
 mod outside;
 mod profile;
+mod proxy;
 mod server;
 mod shadow;
 mod shrink;

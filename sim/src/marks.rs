@@ -111,7 +111,15 @@ marks! {
     HandshakeFailed "hostile.handshake_failed" Rare,
     RoomLeft "rooms.left" Common,
     Outsider "fault.outsider" Common,
-    StaleInput "inputs.stale" Extreme,
+    StaleInput "inputs.stale" Rare,
+    OlderNow "driver.older_now" Common,
+    WritableForNothing "driver.writable_for_nothing" Common,
+    LateFlush "driver.late_flush" Rare,
+    ShutdownInChaos "shutdown.in_chaos" Rare,
+    ConnectionRefused "limit.connections" Rare,
+    HandshakeRefused "limit.sessions" Rare,
+    Stripped "proxy.upgrade_refused" Rare,
+    IdleKilled "proxy.idle_killed" Rare,
 }
 
 /// Which marks a run has hit.

@@ -13,6 +13,7 @@ use crate::net::Arrived;
 use crate::oracle::deeds::Deeds;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
+use crate::proxy;
 use crate::server::Server;
 use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
@@ -147,7 +148,7 @@ impl<S: Send + 'static> World<S> {
     }
 
     fn go(&mut self) {
-        let Profile { heal_at, quiet_at, end_at, fault_every, .. } = self.hub.profile;
+        let Profile { heal_at, quiet_at, end_at, fault_every, shutdown_at, .. } = self.hub.profile;
         self.hub.push(heal_at, Event::Heal);
         self.hub.push(quiet_at, Event::Quiet);
         if fault_every.is_some() {
@@ -156,12 +157,20 @@ impl<S: Send + 'static> World<S> {
         for (which, after) in self.server.demands().after_heal() {
             self.hub.push(heal_at + after, Event::Demand(which));
         }
-        self.until(end_at);
+        self.until(shutdown_at.unwrap_or(end_at));
         if self.hub.verdicts.failure().is_some() || self.hub.is_cut() {
             return;
         }
-        self.well();
-        self.settled();
+        match shutdown_at {
+            Some(_) => {
+                self.hub.marks.hit(Mark::ShutdownInChaos);
+                self.until(self.server.paused_until().max(self.hub.now));
+            }
+            None => {
+                self.well();
+                self.settled();
+            }
+        }
         self.server.outsiders(&mut self.hub);
         self.hub.liveness.ends();
         self.server.shutdown(&mut self.hub);
@@ -229,6 +238,13 @@ impl<S: Send + 'static> World<S> {
             Event::Outside(number) => self.server.outside(number, hub),
             Event::Demand(which) => self.server.demand(which, hub),
             Event::Fault => self.fault(),
+            Event::Stripped(id) => self.read(id, proxy::NO_UPGRADE, true),
+            Event::Idle(id) => {
+                if hub.is_idle(id) {
+                    hub.marks.hit(Mark::IdleKilled);
+                    fault::reset(hub, id);
+                }
+            }
             Event::Clog(client, until) => fault::clog(client, until, hub),
             Event::Aimed(id) => self.chaos.aimed(id, hub),
             Event::Listen(id) => self.listen(id),

@@ -24,6 +24,7 @@ pub(crate) mod ws;
 use crate::choice::Stream;
 use crate::hub::Hub;
 use crate::oracle::Property;
+use crate::proxy::Proxy;
 use crate::trace::Entity;
 use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
@@ -102,6 +103,8 @@ pub(crate) struct Me {
     pub(crate) life: u32,
     pub(crate) stream: Stream,
     pub(crate) masks: Stream,
+    /// A proxy refuses its upgrades.
+    pub(crate) is_stripped: bool,
     attempts: u32,
 }
 
@@ -134,7 +137,8 @@ impl Client {
     pub(crate) fn new(number: usize, kind: Kind, mind: Box<dyn Mind>, hub: &mut Hub) -> Self {
         let stream = hub.choices.stream("client", number as u64);
         let masks = hub.choices.stream("masks", number as u64);
-        let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
+        let is_stripped = hub.profile.proxy(number) == Proxy::Stripping;
+        let me = Me { number, kind, life: 0, stream, masks, is_stripped, attempts: 0 };
         let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {

@@ -7,6 +7,7 @@ use super::packet::{self, Message, Packet};
 use super::unit::Unit;
 use super::{Kind, Leave, Me, Timer, json, ws};
 use crate::hub::Hub;
+use crate::marks::Mark;
 use crate::oracle::Property;
 pub(crate) use antics::Antic;
 
@@ -122,7 +123,7 @@ impl Session {
     /// What is missing of what such a client wants.
     pub(crate) fn wants(&self, me: &Me) -> Option<String> {
         let is_there = match me.kind {
-            Kind::Upgrading => self.phase == Phase::WebSocket,
+            Kind::Upgrading if !me.is_stripped => self.phase == Phase::WebSocket,
             _ => self.is_open(),
         };
         (!is_there).then(|| format!("more than {:?} with {:?}", self.phase, self.ws))
@@ -365,6 +366,7 @@ impl Session {
             let Some(answer) = self.ws.answer(hub)? else { return Ok(()) };
             if answer.status != 101 {
                 // The session, if it was there, is unknown by now.
+                is_taken(&answer, hub);
                 return self.candidate_failed(me, hub);
             }
             let is_right = answer.field("sec-websocket-accept") == Some(http::ACCEPT);
@@ -424,6 +426,9 @@ impl Session {
                 // The official client stays with polling for good; this one tries again.
                 self.phase = Phase::Polling;
                 self.poll(me, hub);
+                if me.is_stripped {
+                    return Ok(());
+                }
                 hub.choices.span(me.stream, "knock");
                 let pause = hub.choices.between(me.stream, 100_000, 900_000);
                 hub.timer(pause, me.number, me.life, Timer::Knock);
@@ -442,6 +447,12 @@ impl Session {
     fn knock(&mut self, me: &Me, hub: &mut Hub) {
         self.phase = Phase::Knocking;
         let unit = Unit::Upgrade { session: self.number };
+        if me.is_stripped {
+            let conn = hub.connect(me.number);
+            self.ws.conn = Some(conn);
+            self.ws.is_busy = true;
+            return hub.strip(conn);
+        }
         self.ws.request(&http::upgrade(Some(&self.sid)), unit, me, hub);
         let timer = Timer::GiveUp(self.ws.conn.unwrap_or_default());
         hub.timer(PROBE_MAX, me.number, me.life, timer);
@@ -591,9 +602,14 @@ impl Session {
     }
 }
 
-/// Whether an answer is a good one. A 400 is none, and legal: the session has ended meanwhile.
+/// Whether an answer is a good one. A 400 is none, and legal: the session has ended meanwhile. So
+/// is a 503 where sessions are few.
 fn is_taken(answer: &Answer, hub: &mut Hub) -> bool {
-    let is_legal = matches!(answer.status, 200 | 400);
+    let is_full = answer.status == 503 && hub.profile.are_sessions_few();
+    if is_full {
+        hub.marks.hit(Mark::HandshakeRefused);
+    }
+    let is_legal = matches!(answer.status, 200 | 400) || is_full;
     hub.verdicts.claim(Property::P1, is_legal, || format!("a request is answered {answer:?}"));
     answer.status == 200
 }

@@ -132,6 +132,8 @@ properties! {
     T3,
     /// While a deadline is due each call fires or moves it; after that it is in the future.
     T4,
+    /// An older time is taken as the latest that was told.
+    T5,
     /// A call fires at most one deadline, in the declared order, and turns are the world's.
     T6,
     /// Timers of the program are exact, keep their order and phase, and end with their socket.

@@ -12,6 +12,7 @@ use crate::choice::{Choices, Stream};
 use crate::client::Kind;
 use crate::fault::Aim;
 use crate::net::{self, Shape};
+use crate::proxy::Proxy;
 pub(crate) use networks::Network;
 
 const MS: u64 = 1000;
@@ -79,6 +80,16 @@ pub(crate) struct Profile {
     pub(crate) read_bytes: usize,
     /// It flushes after each call instead of after each pass.
     pub(crate) is_eager: bool,
+    /// It flushes so much later than asked, at most.
+    pub(crate) flush_delay: u64,
+    /// It wakes for deadlines at multiples of it.
+    pub(crate) clock_tick: u64,
+    /// Sometimes it tells its node an older time than before.
+    pub(crate) is_clock_loose: bool,
+    /// It shuts down in the middle of everything, instead of at the end.
+    pub(crate) shutdown_at: Option<u64>,
+    /// What stands in front of each client; nothing, where it is too short.
+    pub(crate) proxies: Vec<Proxy>,
     /// One write in so many is refused for nothing; 0 for none.
     pub(crate) refuse_one_in: u64,
 }
@@ -229,6 +240,15 @@ impl Profile {
         }
     }
 
+    /// Whether a client may find no room for its session.
+    pub(crate) fn are_sessions_few(&self) -> bool {
+        self.config.limits.sessions_max < 1 << 20
+    }
+
+    pub(crate) fn proxy(&self, client: usize) -> Proxy {
+        self.proxies.get(client).copied().unwrap_or_default()
+    }
+
     /// Faults, and what clients begin, for so long; and so long after that at least.
     pub(crate) fn lasting(self, time: u64, after: u64) -> Self {
         let beat = (self.config.ping_interval + self.config.ping_timeout).as_micros() as u64;
@@ -275,6 +295,11 @@ impl Profile {
             pass_delay: 200,
             read_bytes: 65_536,
             is_eager: false,
+            flush_delay: 0,
+            clock_tick: 1,
+            is_clock_loose: false,
+            shutdown_at: None,
+            proxies: Vec::new(),
             refuse_one_in: 0,
         }
     }
