@@ -30,8 +30,8 @@ use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
 use requester::Requester;
-pub(crate) use session::{Antic, PROBE_MAX};
 use session::Session;
+pub(crate) use session::{Antic, PROBE_MAX};
 use space::{Heard, Space};
 
 /// What kind of client it is.

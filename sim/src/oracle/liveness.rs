@@ -107,6 +107,7 @@ impl Liveness {
                 verdicts.fail(Property::Z2, what);
                 return;
             }
+            Unit::WsPing(_) => true,
             Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
