@@ -107,7 +107,8 @@ impl Liveness {
                 verdicts.fail(Property::Z2, what);
                 return;
             }
-            Unit::WsClose | Unit::WsPing(_) => false,
+            Unit::WsPing(_) => true,
+            Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
         verdicts.claim(Property::Z3, is_beat || self.has_outsiders, || {
