@@ -6,7 +6,7 @@
 //! | 45 %  | full        | everything at once; each fault is in half of the worlds          |
 //! | 20 %  | one fault   | one class of faults, so that one knows whose fault it was         |
 //! | 10 %  | tiny        | one or two clients, everything at nearly the same instant        |
-//! | 5 %   | large       | 40 to 100 clients                                                |
+//! | 5 %   | large       | 30 to 70 clients                                                 |
 //! | 5 %   | soak        | a day to a month in which nearly nothing happens                |
 //! | 5 %   | adversarial | nearly everybody means no good                                   |
 
@@ -120,6 +120,9 @@ impl Profile {
                 time = 6 * SECOND;
             }
             Share::Soak => {
+                // Whoever is cut off every few seconds, or knocks in vain, is not idle.
+                profile.proxies.clear();
+                profile.faults = Faults { half_open: false, deaf: false, ..profile.faults };
                 time = draw.scale(24 * HOUR, 360 * HOUR);
                 let config = &mut profile.config;
                 config.ping_interval = Duration::from_micros(time / (40 + draw.below(200)));
@@ -144,7 +147,7 @@ impl Draw<'_> {
     fn kinds(&mut self, share: Share) -> Vec<Kind> {
         let count = match share {
             Share::Tiny | Share::Soak => 1 + self.below(2),
-            Share::Large => 40 + self.below(60),
+            Share::Large => 30 + self.below(40),
             _ => 1 + self.below(7),
         };
         let strangers = match share {
