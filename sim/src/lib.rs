@@ -8,7 +8,6 @@ mod client;
 pub mod command;
 mod exhaustive;
 mod explain;
-mod fault;
 mod hub;
 mod marks;
 #[doc(hidden)]
@@ -17,7 +16,6 @@ pub mod net;
 mod oracle;
 mod outside;
 mod profile;
-mod proxy;
 mod server;
 mod shadow;
 mod shrink;
