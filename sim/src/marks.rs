@@ -110,35 +110,60 @@ marks! {
     PacketBad "hostile.packet_bad" Rare,
     HandshakeFailed "hostile.handshake_failed" Rare,
     RoomLeft "rooms.left" Common,
-    StaleInput "inputs.stale" Extreme,
+    Outsider "fault.outsider" Common,
+    StaleInput "inputs.stale" Rare,
+    OlderNow "driver.older_now" Common,
+    WritableForNothing "driver.writable_for_nothing" Common,
+    LateFlush "driver.late_flush" Rare,
+    ShutdownInChaos "shutdown.in_chaos" Rare,
+    ConnectionRefused "limit.connections" Rare,
+    HandshakeRefused "limit.sessions" Rare,
+    Stripped "proxy.upgrade_refused" Rare,
+    IdleKilled "proxy.idle_killed" Rare,
 }
 
 /// Which marks a run has hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks(u128);
+pub(crate) struct Marks {
+    all: u128,
+    /// In this turn.
+    fresh: u128,
+    /// The core's counters so far.
+    stats: Stats,
+}
 
 const _: () = assert!(Mark::ALL.len() <= 128);
 
 impl Marks {
     pub(crate) fn hit(&mut self, mark: Mark) {
-        self.0 |= 1 << mark as u32;
+        self.hit_if(true, mark);
+    }
+
+    /// Another turn begins.
+    pub(crate) fn turn(&mut self) {
+        self.fresh = 0;
+    }
+
+    /// Whether a mark was hit in this turn.
+    pub(crate) fn is_fresh(self, mark: Mark) -> bool {
+        self.fresh >> mark as u32 & 1 == 1
     }
 
     fn hit_if(&mut self, is_hit: bool, mark: Mark) {
-        self.0 |= u128::from(is_hit) << mark as u32;
+        let bit = u128::from(is_hit) << mark as u32;
+        self.all |= bit;
+        self.fresh |= bit;
     }
 
     pub(crate) fn has(self, mark: Mark) -> bool {
-        self.0 >> mark as u32 & 1 == 1
+        self.all >> mark as u32 & 1 == 1
     }
 
     /// What ended in one read of so many bytes.
     pub(crate) fn read(&mut self, bytes: usize, units: &[Unit]) {
         let is_post = |unit: &Unit| matches!(unit, Unit::Post { .. });
         self.hit_if(bytes == 1 && units.iter().any(is_post), Mark::PostInPieces);
-        let is_request = |unit: &&Unit| !matches!(unit, Unit::Frame(_) | Unit::WsClose);
-        let is_head = |unit: &&Unit| matches!(unit, Unit::PostHead { .. });
-        let requests = units.iter().filter(is_request).filter(|unit| !is_head(unit)).count();
+        let requests = units.iter().filter(|unit| unit.is_request()).count();
         self.hit_if(requests > 1, Mark::Pipelined);
         for (first, then) in units.iter().zip(units.iter().skip(1)) {
             let is_get = matches!(then, Unit::Get { .. });
@@ -185,33 +210,34 @@ impl Marks {
         }
     }
 
-    /// What the core has counted.
+    /// What the core has counted since the last time.
     pub(crate) fn counted(&mut self, stats: &Stats) {
         for (count, mark) in [
-            (stats.volatile_no_poll, Mark::VolatileNoPoll),
-            (stats.volatile_same_turn, Mark::VolatileSameTurn),
-            (stats.volatile_refused, Mark::VolatileRefused),
-            (stats.volatile_cork, Mark::VolatileCork),
-            (stats.volatile_closing, Mark::VolatileClosing),
-            (stats.volatile_limit, Mark::VolatileLimit),
-            (stats.acks_unknown, Mark::AckUnknown),
-            (stats.answers_gone, Mark::OutsideLate),
-            (stats.limits_hit, Mark::AskLimited),
-            (stats.upgrades, Mark::Upgraded),
-            (stats.upgrades_abandoned, Mark::UpgradeAbandoned),
-            (stats.connects_refused, Mark::ConnectRefused),
-            (stats.events_dropped, Mark::DisconnectInHandler),
-            (stats.overflow_dropped, Mark::PolicyDropped),
-            (stats.overflow_closed, Mark::PolicyClosed),
-            (stats.http_faults, Mark::HttpFault),
-            (stats.websocket_faults, Mark::WebSocketFault),
-            (stats.engine_faults, Mark::EngineFault),
-            (stats.packets_bad, Mark::PacketBad),
-            (stats.handshakes_failed, Mark::HandshakeFailed),
-            (stats.inputs_stale, Mark::StaleInput),
+            (stats.volatile_no_poll - self.stats.volatile_no_poll, Mark::VolatileNoPoll),
+            (stats.volatile_same_turn - self.stats.volatile_same_turn, Mark::VolatileSameTurn),
+            (stats.volatile_refused - self.stats.volatile_refused, Mark::VolatileRefused),
+            (stats.volatile_cork - self.stats.volatile_cork, Mark::VolatileCork),
+            (stats.volatile_closing - self.stats.volatile_closing, Mark::VolatileClosing),
+            (stats.volatile_limit - self.stats.volatile_limit, Mark::VolatileLimit),
+            (stats.acks_unknown - self.stats.acks_unknown, Mark::AckUnknown),
+            (stats.answers_gone - self.stats.answers_gone, Mark::OutsideLate),
+            (stats.limits_hit - self.stats.limits_hit, Mark::AskLimited),
+            (stats.upgrades - self.stats.upgrades, Mark::Upgraded),
+            (stats.upgrades_abandoned - self.stats.upgrades_abandoned, Mark::UpgradeAbandoned),
+            (stats.connects_refused - self.stats.connects_refused, Mark::ConnectRefused),
+            (stats.events_dropped - self.stats.events_dropped, Mark::DisconnectInHandler),
+            (stats.overflow_dropped - self.stats.overflow_dropped, Mark::PolicyDropped),
+            (stats.overflow_closed - self.stats.overflow_closed, Mark::PolicyClosed),
+            (stats.http_faults - self.stats.http_faults, Mark::HttpFault),
+            (stats.websocket_faults - self.stats.websocket_faults, Mark::WebSocketFault),
+            (stats.engine_faults - self.stats.engine_faults, Mark::EngineFault),
+            (stats.packets_bad - self.stats.packets_bad, Mark::PacketBad),
+            (stats.handshakes_failed - self.stats.handshakes_failed, Mark::HandshakeFailed),
+            (stats.inputs_stale - self.stats.inputs_stale, Mark::StaleInput),
         ] {
             self.hit_if(count > 0, mark);
         }
+        self.stats = *stats;
     }
 }
 

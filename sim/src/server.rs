@@ -2,6 +2,7 @@
 //! call the outputs are carried out and the oracles look.
 
 mod rules;
+mod whims;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use parlor::{
 
 use crate::audit::Audit;
 use crate::choice::Stream;
+use crate::fault;
 use crate::hub::{Event, Hub};
 use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
@@ -59,6 +61,11 @@ struct End {
     ledger: Ledger,
     /// It was paused in this call.
     is_pausing: bool,
+    opened_at: u64,
+    /// When it was last given something to write.
+    grown_at: u64,
+    /// The first part of a POST has come.
+    is_posting: bool,
 }
 
 pub(crate) struct Server<S> {
@@ -91,6 +98,13 @@ pub(crate) struct Server<S> {
     stale: Vec<ConnId>,
     /// For calls that must do nothing.
     idle: Stream,
+    /// Why the node is called.
+    cause: Option<Cause>,
+    /// The latest time that it was told.
+    told_at: u64,
+    /// What is to be flushed is, from then on.
+    flush_at: u64,
+    is_shut_down: bool,
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
     demands: Demands<S>,
@@ -142,6 +156,10 @@ impl<S: Send + 'static> Server<S> {
             seen: Vec::new(),
             stale: Vec::new(),
             idle: hub.choices.stream("idle", 0),
+            cause: None,
+            told_at: 0,
+            flush_at: 0,
+            is_shut_down: false,
             spaces: Vec::new(),
             demands,
             audit: Audit::new(shadow, records),
@@ -157,8 +175,35 @@ impl<S: Send + 'static> Server<S> {
         self.node.is_drained()
     }
 
+    /// It is paused, unless it is about to end.
     pub(crate) fn pause(&mut self, until: u64) {
-        self.paused_until = until;
+        if !self.is_shut_down {
+            self.paused_until = until;
+        }
+    }
+
+    /// Until when it does nothing.
+    pub(crate) fn paused_until(&self) -> u64 {
+        self.paused_until
+    }
+
+    /// A pause is over, or there was none.
+    pub(crate) fn resume(&mut self, hub: &mut Hub) {
+        self.paused_until = hub.now;
+        self.wake(hub.now, hub);
+    }
+
+    /// What waits for clients that stay broken for good.
+    pub(crate) fn outsiders(&self, hub: &mut Hub) {
+        for &id in &self.open {
+            let client = hub.conns[id].client;
+            if hub.outsiders[client].is_some()
+                && let Some(end) = &self.ends[id]
+            {
+                let bytes = end.shown.waiting().0 as u64;
+                hub.liveness.holds(client, bytes, &mut hub.verdicts);
+            }
+        }
     }
 
     fn wake(&mut self, at: u64, hub: &mut Hub) {
@@ -180,6 +225,9 @@ impl<S: Send + 'static> Server<S> {
         let peer = Peer::from(address(hub.conns[id].client));
         self.open(Cause::Accept, hub);
         let Ok(conn) = self.node.accept(at, peer) else {
+            if !self.is_shut_down {
+                hub.marks.hit(Mark::ConnectionRefused);
+            }
             hub.conns[id].server_end().close();
             hub.pump_down(id);
             return;
@@ -204,6 +252,9 @@ impl<S: Send + 'static> Server<S> {
             grown: 0,
             ledger: Ledger::default(),
             is_pausing: false,
+            opened_at: hub.now,
+            grown_at: hub.now,
+            is_posting: false,
         };
         self.ends[id] = Some(end);
         if self.places.len() <= conn.index() {
@@ -278,14 +329,16 @@ impl<S: Send + 'static> Server<S> {
         }
         self.expire(hub);
         self.call_idly(hub);
-        self.write_all(hub);
-        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        if !self.ready.is_empty() || !self.flush.is_empty() || !self.writable.is_empty() {
+        if self.flush_at <= hub.now {
+            self.write_all(hub);
+        }
+        if !self.ready.is_empty() || !self.writable.is_empty() {
             self.soon(hub);
         }
-        if let Some(at) = wake {
-            self.wake(at, hub);
+        if !self.flush.is_empty() {
+            self.wake(self.flush_at, hub);
         }
+        self.wake_for_deadline(hub);
     }
 
     fn read(&mut self, id: usize, hub: &mut Hub) {
@@ -353,7 +406,8 @@ impl<S: Send + 'static> Server<S> {
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
             hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
             self.open(Cause::Timeout { at: due.as_micros(), why }, hub);
-            self.node.handle_timeout(Instant::from_micros(hub.now));
+            let at = self.time(hub);
+            self.node.handle_timeout(at);
             self.after_call(hub);
             if is_patient {
                 break;
@@ -424,11 +478,19 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
         self.open(cause, hub);
+        hub.marks.turn();
         if let Input::Data { bytes, .. } = &input {
             self.heard(id, bytes.len(), hub);
         }
-        self.node.handle(Instant::from_micros(hub.now), input);
+        let at = self.time(hub);
+        self.node.handle(at, input);
         self.after_call(hub);
+        if let Some(aim) = hub.profile.aim {
+            hub.marks.counted(self.node.stats());
+            if hub.marks.is_fresh(aim.mark) {
+                fault::take_aim(id, hub);
+            }
+        }
     }
 
     /// Work from outside, at hand.
@@ -455,7 +517,8 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.event(hub.now, 12, number, &[]);
         hub.trace.input(hub.now, || job(number, &work));
         self.open(Cause::Outside, hub);
-        self.node.outside(Instant::from_micros(hub.now), work);
+        let at = self.time(hub);
+        self.node.outside(at, work);
         self.after_call(hub);
     }
 
@@ -510,9 +573,9 @@ impl<S: Send + 'static> Server<S> {
         let Hub { rules, asks, verdicts, .. } = hub;
         rules.shut((&self.stats, self.node.stats()), wake, asks, verdicts);
         asks.shut(verdicts);
-        if let Some(at) = wake {
-            self.wake(at, hub);
-        }
+        let clock = self.node.server().now().as_micros();
+        egress::clock(hub.now, clock, verdicts);
+        self.wake_for_deadline(hub);
         if hub.profile.is_eager {
             self.soon(hub);
         }
@@ -570,9 +633,8 @@ impl<S: Send + 'static> Server<S> {
                 end.shown.flush(verdicts);
                 if !end.is_flushing {
                     end.is_flushing = true;
-                    self.flush.push(id);
+                    self.flush_soon(id, hub);
                 }
-                self.wake(hub.now, hub);
             }
             Output::Pause(_) => {
                 hub.marks.hit(Mark::Paused);
@@ -597,7 +659,16 @@ impl<S: Send + 'static> Server<S> {
                 hub.pump_down(id);
             }
             Output::Close { abort, .. } => {
-                end.shown.close(abort, end.reading == Reading::Lost, verdicts);
+                let is_overflowing = self.node.stats().overflow_closed > self.stats.overflow_closed;
+                let why = match (end.reading, self.cause) {
+                    (Reading::Lost, _) => egress::Why::Lost,
+                    (_, Some(cause)) if end.may_stop(cause, is_overflowing, hub) => {
+                        egress::Why::Given
+                    }
+                    _ => egress::Why::None,
+                };
+                let verdicts = &mut hub.verdicts;
+                end.shown.close(abort, why, verdicts);
                 let is_ended = matches!(end.reading, Reading::Eof | Reading::Lost);
                 if !abort && !is_ended && !hub.conns[id].is_hostile {
                     end.ledger.closed(verdicts);
@@ -712,6 +783,7 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
         hub.trace.input(hub.now, || trace::Input::Shutdown);
+        self.is_shut_down = true;
         self.open(Cause::Shutdown, hub);
         self.node.shutdown(Instant::from_micros(hub.now));
         self.after_call(hub);

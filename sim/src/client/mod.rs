@@ -24,12 +24,14 @@ pub(crate) mod ws;
 use crate::choice::Stream;
 use crate::hub::Hub;
 use crate::oracle::Property;
+use crate::proxy::Proxy;
 use crate::trace::Entity;
 use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
 use requester::Requester;
 use session::Session;
+pub(crate) use session::{Antic, PROBE_MAX};
 use space::{Heard, Space};
 
 /// What kind of client it is.
@@ -45,6 +47,13 @@ pub enum Kind {
     Requester,
     /// Bytes that are nearly right, requests that do not end, answers that are not read.
     Hostile,
+}
+
+impl Kind {
+    /// Whether it speaks Socket.IO, and well.
+    pub(crate) fn is_honest(self) -> bool {
+        matches!(self, Self::Polling | Self::WebSocket | Self::Upgrading)
+    }
 }
 
 /// Why a client is woken.
@@ -94,6 +103,8 @@ pub(crate) struct Me {
     pub(crate) life: u32,
     pub(crate) stream: Stream,
     pub(crate) masks: Stream,
+    /// A proxy refuses its upgrades.
+    pub(crate) is_stripped: bool,
     attempts: u32,
 }
 
@@ -126,7 +137,8 @@ impl Client {
     pub(crate) fn new(number: usize, kind: Kind, mind: Box<dyn Mind>, hub: &mut Hub) -> Self {
         let stream = hub.choices.stream("client", number as u64);
         let masks = hub.choices.stream("masks", number as u64);
-        let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
+        let is_stripped = hub.profile.proxy(number) == Proxy::Stripping;
+        let me = Me { number, kind, life: 0, stream, masks, is_stripped, attempts: 0 };
         let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
@@ -239,18 +251,22 @@ impl Client {
     /// Lets the mind decide something.
     fn minds(&mut self, hub: &mut Hub, work: impl FnOnce(&mut dyn Mind, &mut Seat<'_>)) {
         let session = self.session.as_ref().filter(|session| session.is_open());
-        let (mut out, mut leave) = (Vec::new(), None);
+        let (mut out, mut leave, mut antic) = (Vec::new(), None, None);
         let mut seat = Seat {
             me: &self.me,
             spaces: &mut self.spaces,
             out: &mut out,
             leave: &mut leave,
+            antic: &mut antic,
             is_open: session.is_some(),
             is_full: session.is_some_and(Session::is_full),
             hub,
         };
         work(&mut *self.mind, &mut seat);
         self.queue(out);
+        if let (Some(antic), Some(session)) = (antic, &mut self.session) {
+            session.play(antic, &self.me, hub);
+        }
         if let Some(leave) = leave {
             self.leave(leave, hub);
         }
@@ -339,6 +355,17 @@ impl Client {
             hub.timer(pause.min(BACK_OFF_MAX), self.me.number, self.me.life, Timer::Connect);
         }
         self.minds(hub, |mind, seat| mind.told(&News::Lost, seat));
+    }
+
+    /// Whether it is done for good.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.is_willing
+    }
+
+    /// Whether it has a session on the transport that it wants.
+    pub(crate) fn is_well(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.wants(&self.me).is_none())
     }
 
     /// What it wants and does not have: a connection, the upgrade, its namespaces.

@@ -91,6 +91,14 @@ impl Space {
         self.packet(0, None, self.auth.clone(), Vec::new())
     }
 
+    /// CONNECT once more, while the first is undecided.
+    pub(crate) fn insist(&self) -> Vec<Packet> {
+        match self.state {
+            State::Asking(_) => self.packet(0, None, self.auth.clone(), Vec::new()),
+            _ => Vec::new(),
+        }
+    }
+
     /// In a new session.
     pub(crate) fn opened(&mut self) -> Vec<Packet> {
         self.was_member = false;

@@ -22,6 +22,8 @@ pub(crate) enum Unit {
     Upgrade { session: u64 },
     /// A WebSocket message that is a packet.
     Frame(Packet),
+    /// A ping frame of WebSocket, and what its pong must carry.
+    WsPing(Vec<u8>),
     /// A close frame of WebSocket.
     WsClose,
 }
@@ -32,7 +34,7 @@ impl Unit {
         match self {
             Self::Handshake { .. } | Self::Get { .. } | Self::Post { .. } => true,
             Self::Upgrade { .. } => true,
-            Self::PostHead { .. } | Self::Frame(_) | Self::WsClose => false,
+            Self::PostHead { .. } | Self::Frame(_) | Self::WsPing(_) | Self::WsClose => false,
         }
     }
 
@@ -44,7 +46,7 @@ impl Unit {
             | Self::PostHead { session }
             | Self::Post { session, .. }
             | Self::Upgrade { session } => Some(session),
-            Self::Frame(_) | Self::WsClose => None,
+            Self::Frame(_) | Self::WsPing(_) | Self::WsClose => None,
         }
     }
 }

@@ -232,6 +232,11 @@ impl Mind for Player {
                 seat.wake_always(FROM.saturating_sub(seat.hub.now), (STEP, 0, 0));
             }
             News::Lost => self.questions = Questions::default(),
+            // The program does that to some who do not answer in time.
+            News::Expelled { .. } => {
+                self.questions = Questions::default();
+                seat.wake_always(BACK, (JOIN, 0, 0));
+            }
             News::Event { place, name: "question", args, id: Some(id), .. } => {
                 let number = json::members(args).and_then(|all| all.first()?.parse::<u64>().ok());
                 if let Some(number) = number {

@@ -28,7 +28,6 @@ impl Profile {
     ) -> Self {
         config.limits.deadlines_per_call_max = 1;
         let mut profile = Self { kinds, config, outside, ..Self::calm() };
-        let all = Faults::ALL;
         let (links, fault_every, faults) = match network {
             Network::Perfect => {
                 profile.links.latency = (500, 500);
@@ -40,12 +39,12 @@ impl Profile {
             Network::Calm => return profile,
             Network::Lan => {
                 let links = Links { latency: (200, 5 * MS), ..Self::standard().links };
-                let faults = Faults { half_open: false, slow: false, deaf: false, ..all };
-                (links, 10 * SECOND, faults)
+                (links, 10 * SECOND, Faults { stall: true, reset: true, ..Faults::NONE })
             }
             Network::OfficeProxy => {
                 let links = Links { latency: (10 * MS, 80 * MS), ..Self::standard().links };
-                (links, 5 * SECOND, Faults { half_open: false, deaf: false, ..all })
+                let faults = Faults { half_open: false, deaf: false, storm: true, ..Faults::PLAIN };
+                (links, 5 * SECOND, faults)
             }
             Network::Mobile => {
                 let links = Links {
@@ -56,7 +55,7 @@ impl Profile {
                     syn_lost_one_in: 20,
                     ..Self::standard().links
                 };
-                (links, 2 * SECOND, all)
+                (links, 2 * SECOND, Faults { storm: false, ..Faults::ALL })
             }
             Network::TrainTunnel => {
                 let links = Links {
@@ -64,7 +63,14 @@ impl Profile {
                     syn_lost_one_in: 5,
                     ..Self::standard().links
                 };
-                let faults = Faults { reset: false, server_pause: false, deaf: false, ..all };
+                let faults = Faults {
+                    stall: true,
+                    half_open: true,
+                    slow: true,
+                    clog: true,
+                    rebinding: true,
+                    ..Faults::NONE
+                };
                 (links, SECOND, faults)
             }
             Network::Hostile => {
@@ -79,7 +85,7 @@ impl Profile {
                     syn_lost_one_in: 20,
                 };
                 profile.refuse_one_in = 10;
-                (links, 700 * MS, all)
+                (links, 700 * MS, Faults::ALL)
             }
         };
         Self { links, faults, fault_every: Some(fault_every), ..profile }

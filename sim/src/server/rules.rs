@@ -1,9 +1,10 @@
 //! The driver's side of the rules: what they are told before and after each call, and calls that
 //! must do nothing.
 
-use parlor::{Input, Instant, Wake};
+use parlor::{Input, Wake};
 
 use super::{End, Server};
+use crate::client::unit::Unit;
 use crate::hub::Hub;
 use crate::oracle::Property;
 use crate::oracle::turns::Cause;
@@ -23,12 +24,19 @@ impl<S: Send + 'static> Server<S> {
         if let Cause::Timeout { at, why } = cause {
             self.audit.cause(shadow::Cause::Timeout { due: at, wake: why });
         }
+        self.cause = Some(cause);
         hub.rules.open(cause, client, &mut hub.verdicts);
     }
 
     /// What ends within the bytes that are about to be handed in.
     pub(super) fn heard(&mut self, id: usize, bytes: usize, hub: &mut Hub) {
-        let Some(bytes_in) = self.end(id).map(|end| end.bytes_in) else { return };
+        let Some(end) = self.end(id) else { return };
+        let (bytes_in, is_shut) = (end.bytes_in, end.shown.is_shut());
+        if is_shut {
+            // The server lingers, and reads what comes for nobody.
+            while hub.conns[id].notes.heard(bytes_in).is_some() {}
+            return;
+        }
         let mut units = Vec::new();
         while let Some(unit) = hub.conns[id].notes.heard(bytes_in) {
             if unit.is_request()
@@ -36,12 +44,20 @@ impl<S: Send + 'static> Server<S> {
             {
                 end.ledger.asked();
             }
+            if let (Unit::PostHead { .. } | Unit::Post { .. }, Some(end)) = (&unit, self.end(id)) {
+                end.is_posting = matches!(unit, Unit::PostHead { .. });
+            }
             let Hub { rules, asks, verdicts, .. } = hub;
             let server = self.node.server();
             rules.heard(&unit, |name| server.find_namespace(name), asks, verdicts);
             units.push(unit);
         }
         hub.marks.read(bytes, &units);
+        let client = hub.conns[id].client;
+        if hub.outsiders[client].is_none() {
+            let Hub { liveness, verdicts, now, .. } = hub;
+            units.iter().for_each(|unit| liveness.heard(*now, client, unit, verdicts));
+        }
         hub.trace.event(hub.now, 13, units.len() as u64, &[]);
         self.audit.units(units);
     }
@@ -52,8 +68,12 @@ impl<S: Send + 'static> Server<S> {
         if !hub.choices.happens(self.idle, 1, IDLE_ONE_IN) {
             return;
         }
-        let now = Instant::from_micros(hub.now);
-        let is_early = self.node.poll_timeout().is_none_or(|(at, _why)| at > now);
+        if hub.choices.happens(self.idle, 1, 4) {
+            return self.wake_one(hub);
+        }
+        let now = self.time(hub);
+        let due = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let is_early = due.is_none_or(|at| at > hub.now);
         let stale = hub.choices.choose(self.idle, STALE_MAX as u64 + 1) as usize;
         match self.stale.get(stale).copied() {
             Some(conn) => {
@@ -100,6 +120,7 @@ impl<S: Send + 'static> Server<S> {
             if let (Some(end), 1..) = (&mut self.ends[id], grown) {
                 is_grown = true;
                 end.grown += grown;
+                end.grown_at = *now;
                 rules.paid((id, is_noted), (end.bytes_in, end.requests), end.grown, verdicts);
             }
         }
