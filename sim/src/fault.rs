@@ -56,6 +56,57 @@ const ALL: [Fault; 13] = [
     Fault::PauseOverPing,
 ];
 
+/// What struck, for the table of marks and faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Stall,
+    Reset,
+    HalfOpen,
+    Slow,
+    Deaf,
+    Lopsided,
+    Rebinding,
+    Clog,
+    Storm,
+    Pause,
+    Aimed,
+    Outsider,
+}
+
+impl Class {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Stall,
+        Self::Reset,
+        Self::HalfOpen,
+        Self::Slow,
+        Self::Deaf,
+        Self::Lopsided,
+        Self::Rebinding,
+        Self::Clog,
+        Self::Storm,
+        Self::Pause,
+        Self::Aimed,
+        Self::Outsider,
+    ];
+}
+
+impl Fault {
+    fn class(self) -> Class {
+        match self {
+            Self::Stall | Self::StallDown => Class::Stall,
+            Self::Reset => Class::Reset,
+            Self::HalfOpen => Class::HalfOpen,
+            Self::Slow => Class::Slow,
+            Self::Deaf | Self::Silence => Class::Deaf,
+            Self::Lopsided => Class::Lopsided,
+            Self::Rebinding => Class::Rebinding,
+            Self::Clog => Class::Clog,
+            Self::Storm => Class::Storm,
+            Self::ServerPause | Self::PauseOverPing => Class::Pause,
+        }
+    }
+}
+
 /// A blow that follows a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Aim {
@@ -123,7 +174,11 @@ impl Chaos {
         }
         let id = live[hub.choices.choose(self.stream, live.len() as u64) as usize];
         let length = 10_000 << hub.choices.choose(self.stream, 11);
-        hub.profile.faults.has(fault).then(|| self.happens(fault, id, length, &live, hub))?
+        if !hub.profile.faults.has(fault.class()) {
+            return None;
+        }
+        hub.marks.struck(fault.class());
+        self.happens(fault, id, length, &live, hub)
     }
 
     fn happens(
@@ -191,6 +246,7 @@ impl Chaos {
             return;
         }
         self.blows += 1;
+        hub.marks.struck(Class::Aimed);
         match aim.blow {
             Blow::Reset => reset(hub, id),
             Blow::HalfOpen => half_open(hub, id),
@@ -213,18 +269,20 @@ impl Chaos {
 }
 
 impl crate::profile::Faults {
-    fn has(&self, fault: Fault) -> bool {
-        match fault {
-            Fault::Stall | Fault::StallDown => self.stall,
-            Fault::Reset => self.reset,
-            Fault::HalfOpen => self.half_open,
-            Fault::Slow => self.slow,
-            Fault::Deaf | Fault::Silence => self.deaf,
-            Fault::Lopsided => self.lopsided,
-            Fault::Rebinding => self.rebinding,
-            Fault::Clog => self.clog,
-            Fault::Storm => self.storm,
-            Fault::ServerPause | Fault::PauseOverPing => self.server_pause,
+    fn has(&self, class: Class) -> bool {
+        match class {
+            Class::Stall => self.stall,
+            Class::Reset => self.reset,
+            Class::HalfOpen => self.half_open,
+            Class::Slow => self.slow,
+            Class::Deaf => self.deaf,
+            Class::Lopsided => self.lopsided,
+            Class::Rebinding => self.rebinding,
+            Class::Clog => self.clog,
+            Class::Storm => self.storm,
+            Class::Pause => self.server_pause,
+            // These are drawn on their own.
+            Class::Aimed | Class::Outsider => false,
         }
     }
 }

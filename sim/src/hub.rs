@@ -9,7 +9,7 @@ use crate::client::unit::{Notes, Unit};
 use crate::client::{self, Timer};
 use crate::exhaustive::{Crossing, Pick, UNIT};
 use crate::fault::{self, Ban};
-use crate::marks::{Mark, Marks};
+use crate::marks::{Mark, Marks, Scout};
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
@@ -17,7 +17,7 @@ use crate::oracle::liveness::{Liveness, Terms};
 use crate::oracle::rules::Rules;
 use crate::oracle::sockets::Sockets;
 use crate::profile::{Profile, Syn};
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Side};
 use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
@@ -63,6 +63,7 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) client: usize,
+    pub(crate) side: Side,
     /// To the server.
     pub(crate) up: Pipe,
     /// To the client.
@@ -109,6 +110,7 @@ pub(crate) struct Hub {
     pub(crate) trace: Trace,
     pub(crate) verdicts: Verdicts,
     pub(crate) marks: Marks,
+    pub(crate) scout: Scout,
     pub(crate) asks: Asks,
     pub(crate) sockets: Sockets,
     pub(crate) rules: Rules,
@@ -153,6 +155,7 @@ impl Hub {
             trace,
             verdicts: Verdicts::default(),
             marks: Marks::default(),
+            scout: Scout::default(),
             asks: Asks::default(),
             sockets: Sockets::default(),
             rules,
@@ -282,6 +285,26 @@ impl Hub {
 
     /// A client connects. Bytes may be written at once.
     pub(crate) fn connect(&mut self, client: usize) -> usize {
+        let proxy = self.profile.proxy(client);
+        let id = self.open(client, if proxy.is_relay() { Side::Front } else { Side::Direct });
+        if let Proxy::IdleKilling(after) = proxy {
+            self.push(self.now + after, Event::Idle(id));
+        }
+        let is_websocket =
+            matches!(self.profile.kinds[client], client::Kind::WebSocket | client::Kind::Upgrading)
+                && proxy != Proxy::Stripping;
+        if self.outsiders[client].is_none() {
+            self.liveness.connects(self.now, (client, is_websocket), &mut self.verdicts);
+        }
+        id
+    }
+
+    /// A client's proxy connects to the server.
+    pub(crate) fn connect_back(&mut self, client: usize) -> usize {
+        self.open(client, Side::Back)
+    }
+
+    fn open(&mut self, client: usize, side: Side) -> usize {
         let id = self.conns.len();
         let links = self.profile.links;
         if self.connections.len() <= client {
@@ -306,6 +329,7 @@ impl Hub {
         let opened_at = self.now + shape.latency + late;
         self.conns.push(Conn {
             client,
+            side,
             up: Pipe::new(shape, up, opened_at),
             down: Pipe::new(shape, down, opened_at),
             unsent: Vec::new(),
@@ -323,16 +347,6 @@ impl Hub {
         self.flagged((id, Dir::Up), Flag::Syn, opened_at, Event::Syn(id));
         if syn == Syn::Lost && !self.is_healed || ban == Some(Ban::Cut) {
             self.cut(id);
-        }
-        let proxy = self.profile.proxy(client);
-        if let Proxy::IdleKilling(after) = proxy {
-            self.push(self.now + after, Event::Idle(id));
-        }
-        let is_websocket =
-            matches!(self.profile.kinds[client], client::Kind::WebSocket | client::Kind::Upgrading)
-                && proxy != Proxy::Stripping;
-        if ban.is_none() {
-            self.liveness.connects(self.now, (client, is_websocket), &mut self.verdicts);
         }
         id
     }
@@ -355,9 +369,19 @@ impl Hub {
         units: impl IntoIterator<Item = (usize, Unit)>,
     ) {
         let conn = &mut self.conns[id];
+        let scout = &mut self.scout;
+        // What a proxy is told is written once more, by the proxy.
+        let is_front = conn.side == Side::Front;
+        let units = units.into_iter().inspect(|(_, unit)| {
+            if !is_front {
+                scout.wrote(id, unit);
+            }
+        });
         conn.notes.written(bytes.len(), units);
         conn.unsent.extend(bytes);
-        self.trace.says(self.now, id, bytes);
+        if conn.side != Side::Back {
+            self.trace.says(self.now, id, bytes);
+        }
         self.client_pumps(id);
     }
 
@@ -486,9 +510,18 @@ impl Hub {
             self.trace.receives(self.now, (id, dir), bytes, flag(kind), is_lost);
         }
         if arrived == Arrived::Reset {
-            self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+            self.loses(id, dir, unread);
         }
         arrived
+    }
+
+    /// A reset has come, and may have taken with it what was not read.
+    fn loses(&mut self, id: usize, dir: Dir, unread: usize) {
+        let lost = unread - self.pipe(id, dir).unread();
+        if lost > 0 {
+            self.marks.hit(Mark::ResetUnread);
+        }
+        self.trace.loses(self.now, (id, dir), lost);
     }
 
     /// Somebody between client and server resets the connection, as far as one end is concerned.
@@ -500,7 +533,7 @@ impl Hub {
         }
         let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
         let arrived = end.reset();
-        self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+        self.loses(id, dir, unread);
         arrived
     }
 

@@ -187,25 +187,6 @@ impl<S: Send + 'static> Server<S> {
         self.paused_until
     }
 
-    /// A pause is over, or there was none.
-    pub(crate) fn resume(&mut self, hub: &mut Hub) {
-        self.paused_until = hub.now;
-        self.wake(hub.now, hub);
-    }
-
-    /// What waits for clients that stay broken for good.
-    pub(crate) fn outsiders(&self, hub: &mut Hub) {
-        for &id in &self.open {
-            let client = hub.conns[id].client;
-            if hub.outsiders[client].is_some()
-                && let Some(end) = &self.ends[id]
-            {
-                let bytes = end.shown.waiting().0 as u64;
-                hub.liveness.holds(client, bytes, &mut hub.verdicts);
-            }
-        }
-    }
-
     fn wake(&mut self, at: u64, hub: &mut Hub) {
         let at = at.max(self.paused_until).max(hub.now);
         if at < hub.pass_at {
@@ -478,19 +459,12 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.event(hub.now, kind, id as u64, &[]);
         hub.trace.input(hub.now, || told(id, &input));
         self.open(cause, hub);
-        hub.marks.turn();
         if let Input::Data { bytes, .. } = &input {
             self.heard(id, bytes.len(), hub);
         }
         let at = self.time(hub);
         self.node.handle(at, input);
         self.after_call(hub);
-        if let Some(aim) = hub.profile.aim {
-            hub.marks.counted(self.node.stats());
-            if hub.marks.is_fresh(aim.mark) {
-                fault::take_aim(id, hub);
-            }
-        }
     }
 
     /// Work from outside, at hand.
@@ -570,12 +544,16 @@ impl<S: Send + 'static> Server<S> {
             }
         }
         let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        let Hub { rules, asks, verdicts, .. } = hub;
+        let Hub { rules, asks, verdicts, scout, marks, .. } = hub;
+        scout.shut(&self.stats, self.node.stats(), marks);
         rules.shut((&self.stats, self.node.stats()), wake, asks, verdicts);
         asks.shut(verdicts);
         let clock = self.node.server().now().as_micros();
         egress::clock(hub.now, clock, verdicts);
         self.wake_for_deadline(hub);
+        if hub.profile.aim.is_some_and(|aim| hub.marks.is_fresh(aim.mark)) {
+            hub.scout.place().into_iter().for_each(|id| fault::take_aim(id, hub));
+        }
         if hub.profile.is_eager {
             self.soon(hub);
         }
@@ -680,6 +658,7 @@ impl<S: Send + 'static> Server<S> {
     }
 
     fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
+        hub.scout.closes(id, hub.conns[id].is_cut, &mut hub.marks);
         if let Some(end) = &mut self.ends[id] {
             end.is_open = false;
             if self.stale.len() == STALE_MAX {
@@ -745,6 +724,7 @@ impl<S: Send + 'static> Server<S> {
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
         hub.marks.seen(&seen);
+        hub.scout.seen(&seen, &mut hub.marks);
         let Hub { sockets, asks, verdicts, rules, .. } = hub;
         match seen {
             Seen::Told(turn, told) => rules.told(turn, told, verdicts),
@@ -763,9 +743,7 @@ impl<S: Send + 'static> Server<S> {
             }
             Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
             Seen::Disconnect(id) => sockets.disconnect(id, verdicts),
-            Seen::Emit { socket, print, volatile: _, status } => {
-                sockets.emit(socket, print, status)
-            }
+            Seen::Emit { socket, print, status, .. } => sockets.emit(socket, print, status),
             Seen::Ask { socket, print, outcome } => {
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);

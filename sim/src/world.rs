@@ -6,14 +6,14 @@ use crate::choice::Choices;
 use crate::client::mind::Mind;
 use crate::client::{Client, Me, Timer};
 use crate::exhaustive::Crossing;
-use crate::fault::{self, Ban, Chaos};
+use crate::fault::{self, Ban, Chaos, Class};
 use crate::hub::{Event, Hub};
 use crate::marks::{Mark, Marks};
 use crate::net::Arrived;
 use crate::oracle::deeds::Deeds;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
-use crate::proxy;
+use crate::proxy::{self, Relays, Side};
 use crate::server::Server;
 use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
@@ -27,6 +27,7 @@ pub(crate) struct World<S> {
     server: Server<S>,
     clients: Vec<Client>,
     chaos: Chaos,
+    relays: Relays,
 }
 
 /// What a run came to.
@@ -93,7 +94,7 @@ impl<S: Send + 'static> World<S> {
         let all = kinds.into_iter().zip(minds).enumerate();
         let clients = all.map(|(n, (kind, mind))| Client::new(n, kind, mind, &mut hub)).collect();
         let chaos = Chaos::new(&mut hub);
-        Self { hub, server, clients, chaos }
+        Self { hub, server, clients, chaos, relays: Relays::default() }
     }
 
     /// The same, and in a window of its time everything may come in any order.
@@ -194,14 +195,19 @@ impl<S: Send + 'static> World<S> {
             Event::Syn(id) => {
                 let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Syn, is_cut);
-                if !is_cut {
-                    self.server.syn(id, hub);
+                match hub.conns[id].side {
+                    _ if is_cut => {}
+                    Side::Front => self.relays.syn(id, hub),
+                    _ => self.server.syn(id, hub),
                 }
             }
             Event::Up(id) => {
                 hub.trace.event(hub.now, 20, id as u64, &[]);
                 if matches!(hub.arrive_up(id), Arrived::News | Arrived::Reset) {
-                    self.server.readable(id, hub);
+                    match hub.conns[id].side {
+                        Side::Front => self.relays.readable(id, hub),
+                        _ => self.server.readable(id, hub),
+                    }
                 }
             }
             Event::Down(id) => {
@@ -212,8 +218,10 @@ impl<S: Send + 'static> World<S> {
             Event::ResetUp(id) => {
                 let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Rst, is_cut);
-                if !is_cut {
-                    self.server.reset(id, hub);
+                match hub.conns[id].side {
+                    _ if is_cut => {}
+                    Side::Front => self.relays.reset(id, hub),
+                    _ => self.server.reset(id, hub),
                 }
             }
             Event::ResetDown(id) => {
@@ -228,7 +236,10 @@ impl<S: Send + 'static> World<S> {
                     self.read(id, &[], true);
                 }
             }
-            Event::DueDown(id) => self.server.due(id, hub),
+            Event::DueDown(id) => match hub.conns[id].side {
+                Side::Front => self.relays.due(id, hub),
+                _ => self.server.due(id, hub),
+            },
             Event::Pass => self.server.pass(hub),
             Event::Client(client, life, timer) => {
                 hub.trace.event(hub.now, 22, client as u64, &[]);
@@ -256,6 +267,10 @@ impl<S: Send + 'static> World<S> {
 
     fn read(&mut self, id: usize, bytes: &[u8], is_end: bool) {
         let client = self.hub.conns[id].client;
+        if self.hub.conns[id].side == Side::Back {
+            self.relays.bytes(id, bytes, is_end, &mut self.hub);
+            return;
+        }
         if !bytes.is_empty() {
             self.hub.trace.hears(self.hub.now, id, bytes);
             self.clients[client].bytes(id, bytes, &mut self.hub);
@@ -282,6 +297,7 @@ impl<S: Send + 'static> World<S> {
         for (client, ban) in self.hub.outsiders.clone().into_iter().enumerate() {
             let Some(ban) = ban else { continue };
             self.hub.marks.hit(Mark::Outsider);
+            self.hub.marks.struck(Class::Outsider);
             let on = Entity::Client(client as u32);
             self.hub.trace.fault_on(self.hub.now, on, &format!("{ban:?}"), None, &[]);
         }

@@ -17,6 +17,7 @@ pub(crate) mod mind;
 pub(crate) mod packet;
 mod requester;
 mod session;
+mod sloppy;
 pub(crate) mod space;
 pub(crate) mod unit;
 pub(crate) mod ws;
@@ -32,6 +33,7 @@ use packet::{Message, Packet};
 use requester::Requester;
 use session::Session;
 pub(crate) use session::{Antic, PROBE_MAX};
+use sloppy::Sloppy;
 use space::{Heard, Space};
 
 /// What kind of client it is.
@@ -45,6 +47,8 @@ pub enum Kind {
     Upgrading,
     /// HTTP without Socket.IO: requests behind a poll, without waiting for answers.
     Requester,
+    /// What is odd, or forbidden, one thing at a time.
+    Sloppy,
     /// Bytes that are nearly right, requests that do not end, answers that are not read.
     Hostile,
 }
@@ -93,6 +97,7 @@ pub(crate) struct Client {
 enum Stranger {
     Hostile(Hostile),
     Requester(Requester),
+    Sloppy(Sloppy),
 }
 
 /// What all parts of a client know of it.
@@ -149,6 +154,7 @@ impl Client {
         let stranger = match kind {
             Kind::Hostile => Some(Stranger::Hostile(Hostile::default())),
             Kind::Requester => Some(Stranger::Requester(Requester::default())),
+            Kind::Sloppy => Some(Stranger::Sloppy(Sloppy::default())),
             Kind::Polling | Kind::WebSocket | Kind::Upgrading => None,
         };
         let spaces = Vec::new();
@@ -163,6 +169,7 @@ impl Client {
             match stranger {
                 Stranger::Hostile(hostile) => hostile.timer(&self.me, hub),
                 Stranger::Requester(requester) => requester.timer(&self.me, hub),
+                Stranger::Sloppy(sloppy) => sloppy.timer(&self.me, hub),
             }
             return;
         }
@@ -204,8 +211,10 @@ impl Client {
     /// The server's bytes.
     pub(crate) fn bytes(&mut self, conn: usize, bytes: &[u8], hub: &mut Hub) {
         if let Some(stranger) = &mut self.stranger {
-            if let Stranger::Requester(requester) = stranger {
-                requester.bytes(conn, bytes, hub);
+            match stranger {
+                Stranger::Hostile(hostile) => hostile.bytes(conn, bytes),
+                Stranger::Requester(requester) => requester.bytes(conn, bytes, hub),
+                Stranger::Sloppy(sloppy) => sloppy.bytes(conn, bytes, &self.me, hub),
             }
             return;
         }
@@ -218,6 +227,7 @@ impl Client {
             match stranger {
                 Stranger::Hostile(hostile) => hostile.end(conn, hub),
                 Stranger::Requester(requester) => requester.end(conn, hub),
+                Stranger::Sloppy(sloppy) => sloppy.end(conn, &self.me, hub),
             }
             return;
         }

@@ -69,7 +69,12 @@ impl Notes {
 
     /// The next unit that ends within the first so many bytes of the stream.
     pub(crate) fn heard(&mut self, bytes: u64) -> Option<Unit> {
-        self.open.pop_front_if(|(end, _)| *end <= bytes).map(|(_, unit)| unit)
+        self.ends(bytes).map(|(_, unit)| unit)
+    }
+
+    /// The same, and where it ends.
+    pub(crate) fn ends(&mut self, bytes: u64) -> Option<(u64, Unit)> {
+        self.open.pop_front_if(|(end, _)| *end <= bytes)
     }
 }
 

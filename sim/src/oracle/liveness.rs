@@ -59,14 +59,13 @@ impl Liveness {
     /// The time is up. `wants` says what a client lacks now.
     pub(crate) fn due(&self, wants: impl Fn(usize) -> Option<String>, verdicts: &mut Verdicts) {
         let late = self.awaited.iter().position(|&awaited| awaited);
-        let what = || {
+        verdicts.claim(Property::Z1, late.is_none(), || {
             let client = late.unwrap_or_default();
             let wants = wants(client).unwrap_or_else(|| "to have been connected".into());
             format!("client {client} has not been well since the healing; it wants {wants}")
-        };
-        verdicts.claim(Property::Z1, late.is_none(), what);
+        });
         if self.has_outsiders {
-            verdicts.claim(Property::Z4, late.is_none(), what);
+            verdicts.claim(Property::Z4, late.is_none(), String::new);
         }
     }
 

@@ -165,6 +165,7 @@ impl Lives {
 
     /// A client's CONNECT was handed in.
     pub(crate) fn connects(&mut self, session: SessionId, namespace: NamespaceId) {
+        // A CONNECT is complete only when all of a read is decoded.
         let is_second = !self.call.joining.insert((session, namespace));
         let is_member =
             self.member(session, namespace).is_some_and(|id| !self.call.parting.contains(&id));

@@ -192,7 +192,8 @@ properties! {
     /// When nobody wants anything any more, everything that was accepted has arrived, and only
     /// heartbeats remain.
     Z3,
-    /// Clients that stay broken for good delay nobody's recovery, and cost no more than their bound.
+    /// Clients that stay broken for good delay nobody's recovery, and cost no more than their
+    /// bound.
     Z4,
     /// What the program's own scenario demands.
     App,

@@ -117,7 +117,7 @@ impl Profile {
                 // So much is said to everybody that each says little.
                 profile.think = 10 * SECOND;
                 profile.text_bytes_max = profile.text_bytes_max.min(500);
-                time = 6 * SECOND;
+                time = 3 * SECOND;
             }
             Share::Soak => {
                 // Whoever is cut off every few seconds, or knocks in vain, is not idle.
@@ -161,8 +161,8 @@ impl Draw<'_> {
                 0..=2 => Kind::Polling,
                 3..=5 => Kind::WebSocket,
                 6..=8 => Kind::Upgrading,
-                _ if self.happens("hostile", 1, 2) => Kind::Hostile,
-                _ => Kind::Requester,
+                _ => [Kind::Requester, Kind::Sloppy, Kind::Hostile, Kind::Hostile]
+                    [self.below(4) as usize],
             })
             .collect()
     }
@@ -213,9 +213,14 @@ impl Draw<'_> {
     /// A mark, soon after which something is struck.
     fn aim(&mut self, share: Share) -> Option<Aim> {
         let is_any = share != Share::OneFault && self.happens("aim", 1, 4);
-        is_any.then(|| Aim {
-            mark: Mark::ALL[self.below(Mark::ALL.len() as u64) as usize],
-            blow: Blow::ALL[self.below(Blow::ALL.len() as u64) as usize],
+        is_any.then(|| {
+            // Between an answer and the next poll, between `2probe` and `5`; or anywhere.
+            let mark = match self.below(4) {
+                0 => Mark::Answered,
+                1 => Mark::Probed,
+                _ => Mark::ALL[self.below(Mark::ALL.len() as u64) as usize],
+            };
+            Aim { mark, blow: Blow::ALL[self.below(Blow::ALL.len() as u64) as usize] }
         })
     }
 
@@ -244,12 +249,12 @@ impl Draw<'_> {
             if !self.happens("proxy", 1, 8) {
                 return Proxy::None;
             }
-            match kind {
-                Kind::Upgrading if self.below(2) == 0 => Proxy::Stripping,
-                Kind::Polling | Kind::WebSocket | Kind::Upgrading => {
-                    Proxy::IdleKilling([60, 30, 5][self.below(3) as usize] * SECOND)
-                }
-                Kind::Requester | Kind::Hostile => Proxy::None,
+            match self.below(5) {
+                _ if !kind.is_honest() => Proxy::None,
+                0 if kind == Kind::Upgrading => Proxy::Stripping,
+                1 => Proxy::Buffering,
+                2 | 3 => Proxy::Retrying,
+                _ => Proxy::IdleKilling([60, 30, 5][self.below(3) as usize] * SECOND),
             }
         };
         kinds.iter().map(&mut one).collect()
@@ -261,6 +266,9 @@ impl Draw<'_> {
         config.request_timeout = self.millis(10_000, 60_000);
         config.idle_timeout = self.millis(5000, 60_000);
         config.ask_timeout = self.millis(50, 10_000);
+        if self.happens("small-bodies", 1, 4) {
+            config.max_payload = self.scale_down(60_000, 1_000_000) as u32;
+        }
         if self.happens("short-decisions", 1, 8) {
             config.decision_timeout = Some(self.millis(100, 2000));
         }
@@ -282,7 +290,7 @@ impl Draw<'_> {
             limits.attachment_bytes_max = self.scale_down(100_000, 10_000_000) as u32;
         }
         if self.happens("few-fragments", 1, 8) {
-            limits.fragments_max = self.scale_down(64, 1024) as u32;
+            limits.fragments_max = self.scale_down(4, 1024) as u32;
         }
         if self.happens("few-namespaces", 1, 8) {
             limits.namespaces_per_session_max = 64 - self.below(62) as u32;

@@ -25,6 +25,9 @@ impl<S: Send + 'static> Server<S> {
             self.audit.cause(shadow::Cause::Timeout { due: at, wake: why });
         }
         self.cause = Some(cause);
+        let overdue = self.node.poll_timeout().filter(|(at, _why)| at.as_micros() <= hub.now);
+        let overdue = overdue.map(|(_at, why)| why);
+        hub.scout.open(hub.now, cause, overdue, &mut hub.marks);
         hub.rules.open(cause, client, &mut hub.verdicts);
     }
 
@@ -50,6 +53,7 @@ impl<S: Send + 'static> Server<S> {
             let Hub { rules, asks, verdicts, .. } = hub;
             let server = self.node.server();
             rules.heard(&unit, |name| server.find_namespace(name), asks, verdicts);
+            hub.scout.heard(id, &unit, &mut hub.marks);
             units.push(unit);
         }
         hub.marks.read(bytes, &units);
@@ -98,9 +102,28 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
+    /// A pause is over, or there was none.
+    pub(crate) fn resume(&mut self, hub: &mut Hub) {
+        self.paused_until = hub.now;
+        self.wake(hub.now, hub);
+    }
+
+    /// What waits for clients that stay broken for good.
+    pub(crate) fn outsiders(&self, hub: &mut Hub) {
+        for &id in &self.open {
+            let client = hub.conns[id].client;
+            if hub.outsiders[client].is_some()
+                && let Some(end) = &self.ends[id]
+            {
+                let bytes = end.shown.waiting().0 as u64;
+                hub.liveness.holds(client, bytes, &mut hub.verdicts);
+            }
+        }
+    }
+
     /// What each egress has grown by.
     pub(super) fn look(&mut self, hub: &mut Hub) {
-        let Hub { verdicts, trace, now, rules, conns, .. } = hub;
+        let Hub { verdicts, trace, now, rules, conns, scout, marks, .. } = hub;
         let audit = &mut self.audit;
         let mut is_grown = false;
         for &id in &self.open {
@@ -115,6 +138,7 @@ impl<S: Send + 'static> Server<S> {
                 trace.grows(*now, id, bytes);
                 audit.grown(id, bytes);
                 rules.grown(id, bytes, verdicts);
+                scout.grown(id, bytes, marks);
                 grown += bytes.len() as u64;
             });
             if let (Some(end), 1..) = (&mut self.ends[id], grown) {
