@@ -69,6 +69,8 @@ pub(crate) struct Session {
     copy: Line,
     /// A WebSocket too many.
     second: Line,
+    /// It has asked twice at once: which answer comes first, and with what, nobody knows.
+    has_overlapped: bool,
     /// The packets of the latest POST.
     latest: Vec<Packet>,
     is_switched: bool,
@@ -98,6 +100,7 @@ impl Session {
             ws: Line::default(),
             copy: Line::default(),
             second: Line::default(),
+            has_overlapped: false,
             latest: Vec::new(),
             is_switched: false,
             was_hasty: false,
@@ -277,6 +280,9 @@ impl Session {
         if self.second.conn == Some(conn) {
             self.second_bytes(bytes, hub);
             return Ok(());
+        }
+        if self.has_overlapped && [self.get.conn, self.copy.conn].contains(&Some(conn)) {
+            return Err(Leave::Broken);
         }
         if self.copy.conn == Some(conn) {
             self.copy.received.extend(bytes);

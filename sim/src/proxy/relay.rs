@@ -15,6 +15,10 @@ const HELD_BYTES_MAX: usize = 64 << 10;
 /// How often it sends a POST again.
 const COPIES_MAX: u32 = 2;
 
+/// What a client hears when the server ends a connection instead of answering.
+const NO_ANSWER: &[u8] =
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// All that proxies carry, by the connection to the client.
 #[derive(Default)]
 pub(crate) struct Relays {
@@ -159,7 +163,7 @@ impl Relays {
             request.copies += 1;
             self.ask(front, request, hub);
         } else if link.answer.is_empty() {
-            link.down.extend(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+            link.down.extend(NO_ANSWER);
         }
     }
 

@@ -33,6 +33,7 @@ impl Session {
         match antic {
             Antic::SecondPoll if is_polling && self.get.is_busy && !self.copy.is_busy => {
                 hub.rules.copied(self.number);
+                self.has_overlapped = true;
                 let unit = Unit::Get { session: self.number };
                 self.copy.request(&http::get(Some(&self.sid)), unit, me, hub);
             }
