@@ -231,18 +231,19 @@ impl Session {
 
     /// The POST that was answered is sent again, whole or not: Engine.IO cannot tell.
     fn send_copy(&mut self, me: &Me, hub: &mut Hub) {
-        let packets = std::mem::take(&mut self.latest);
-        if packets.is_empty() || self.copy.is_busy {
+        let (session, packets) = (self.number, std::mem::take(&mut self.latest));
+        let unit = Unit::Post { session, packets: packets.clone() };
+        // A CONNECT that is refused, and then not, would surprise it.
+        if packets.is_empty() || self.copy.is_busy || unit.joins() {
             return;
         }
         hub.rules.copied(self.number);
         let body = packet::payload(&packets);
         let request = http::post(&self.sid, &body);
-        let (session, start) = (self.number, request.len() - body.len());
+        let start = request.len() - body.len();
         let head = (start, Unit::PostHead { session });
         if !hub.choices.happens(me.stream, 1, 4) {
-            let whole = (request.len(), Unit::Post { session, packets });
-            return self.copy.send(&request, [head, whole], me, hub);
+            return self.copy.send(&request, [head, (request.len(), unit)], me, hub);
         }
         let cut = start + hub.choices.choose(me.stream, body.len() as u64) as usize;
         self.copy.send(&request[..cut], [head], me, hub);

@@ -38,6 +38,13 @@ impl Unit {
         }
     }
 
+    /// Whether it asks to join something: heard once more, it may bring an answer once more.
+    pub(crate) fn joins(&self) -> bool {
+        let is_connect =
+            |packet: &Packet| matches!(packet, Packet::Text('4', text) if text.starts_with('0'));
+        matches!(self, Self::Post { packets, .. } if packets.iter().any(is_connect))
+    }
+
     /// The session that a request is about.
     pub(crate) fn session(&self) -> Option<u64> {
         match *self {

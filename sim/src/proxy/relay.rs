@@ -153,7 +153,9 @@ impl Relays {
         let Some(link) = self.links.get_mut(&front) else { return };
         let state = std::mem::replace(&mut link.state, State::Over);
         let State::Asked(mut request) = state else { return };
-        let is_post = request.bytes.starts_with(b"POST");
+        // A CONNECT that is refused, and then not, would surprise its client.
+        let joins = request.units.iter().any(|(_, unit)| unit.joins());
+        let is_post = request.bytes.starts_with(b"POST") && !joins;
         let may_repeat = link.proxy == Proxy::Retrying && is_post && !hub.is_healed;
         if may_repeat && request.copies < COPIES_MAX && link.answer.is_empty() {
             hub.marks.hit(Mark::Retried);
