@@ -123,7 +123,8 @@ impl Profile {
                 // Whoever is cut off every few seconds, or knocks in vain, is not idle.
                 profile.proxies.clear();
                 profile.faults = Faults { half_open: false, deaf: false, ..profile.faults };
-                time = draw.scale(24 * HOUR, 360 * HOUR);
+                let is_month = draw.happens("month", 1, 8);
+                time = if is_month { 720 * HOUR } else { draw.scale(24 * HOUR, 360 * HOUR) };
                 let config = &mut profile.config;
                 config.ping_interval = Duration::from_micros(time / (40 + draw.below(200)));
                 config.ping_timeout = config.ping_interval / 2;
@@ -273,9 +274,6 @@ impl Draw<'_> {
             config.decision_timeout = Some(self.millis(100, 2000));
         }
         let limits = &mut config.limits;
-        if self.happens("tiny-bounds", 1, 6) {
-            limits.egress_bytes_max = self.scale_down(3000, 30_000) as u32;
-        }
         if self.happens("low-water", 1, 4) {
             limits.egress_bytes_high = self.below(16_384) as u32;
         }
