@@ -1,6 +1,8 @@
 //! The driver of the node: what `io` does, in virtual time. Each cause is one call, and after each
 //! call the outputs are carried out and the oracles look.
 
+mod closing;
+mod demand;
 mod rules;
 mod whims;
 
@@ -29,7 +31,6 @@ use crate::shadow::{self, Shadow};
 use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
 use crate::watch::{Log, Records, Seen, Watcher};
-use rules::STALE_MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -636,74 +637,9 @@ impl<S: Send + 'static> Server<S> {
                 hub.conns[id].down.shut();
                 hub.pump_down(id);
             }
-            Output::Close { abort, .. } => {
-                let is_overflowing = self.node.stats().overflow_closed > self.stats.overflow_closed;
-                let why = match (end.reading, self.cause) {
-                    (Reading::Lost, _) => egress::Why::Lost,
-                    (_, Some(cause)) if end.may_stop(cause, is_overflowing, hub) => {
-                        egress::Why::Given
-                    }
-                    _ => egress::Why::None,
-                };
-                let verdicts = &mut hub.verdicts;
-                end.shown.close(abort, why, verdicts);
-                let is_ended = matches!(end.reading, Reading::Eof | Reading::Lost);
-                if !abort && !is_ended && !hub.conns[id].is_hostile {
-                    end.ledger.closed(verdicts);
-                }
-                self.close(id, abort, hub);
-            }
+            Output::Close { abort, .. } => self.close(id, abort, hub),
             _ => {}
         }
-    }
-
-    fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
-        hub.scout.closes(id, hub.conns[id].is_cut, &mut hub.marks);
-        if let Some(end) = &mut self.ends[id] {
-            end.is_open = false;
-            if self.stale.len() == STALE_MAX {
-                self.stale.remove(0);
-            }
-            self.stale.push(end.id);
-            // A stranger gets no more than he pays for.
-            let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
-            let most = 64 * bytes_in + 65_536;
-            let is_hostile = hub.conns[id].is_hostile;
-            hub.verdicts.claim(Property::M3, !is_hostile || bytes_out <= most, || {
-                format!("{bytes_in} bytes of a hostile client were answered by {bytes_out}")
-            });
-        }
-        self.open.retain(|&other| other != id);
-        let mut end = hub.conns[id].server_end();
-        if abort {
-            hub.marks.hit(Mark::AbortWithBacklog);
-            end.abort()
-        } else {
-            end.close()
-        }
-        hub.pump_down(id);
-    }
-
-    /// Judges what the scenario demands: one of it, or what is due after a call.
-    fn judge(&mut self, which: Option<usize>, is_news: bool, hub: &mut Hub) {
-        let Self { node, spaces, demands, .. } = self;
-        let place_of = |name: &str| {
-            let namespace = node.server().find_namespace(name)?;
-            spaces.iter().position(|&known| known == namespace)
-        };
-        match which {
-            Some(which) => demands.judge(which, (node, hub), &place_of),
-            None => demands.look(is_news, (node, hub), &place_of),
-        }
-    }
-
-    /// A demand's time has come.
-    pub(crate) fn demand(&mut self, which: usize, hub: &mut Hub) {
-        self.judge(Some(which), true, hub);
-    }
-
-    pub(crate) fn demands(&self) -> &Demands<S> {
-        &self.demands
     }
 
     /// What the application did and was told in this call. Says whether there was anything.

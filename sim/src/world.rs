@@ -241,27 +241,34 @@ impl<S: Send + 'static> World<S> {
                 _ => self.server.due(id, hub),
             },
             Event::Pass => self.server.pass(hub),
-            Event::Client(client, life, timer) => {
-                hub.trace.event(hub.now, 22, client as u64, &[]);
-                self.clients[client].timer(life, timer, hub);
-                self.notice(client);
-            }
+            Event::Client(client, life, timer) => self.wake(client, life, timer),
             Event::Outside(number) => self.server.outside(number, hub),
             Event::Demand(which) => self.server.demand(which, hub),
             Event::Fault => self.fault(),
             Event::Stripped(id) => self.read(id, proxy::NO_UPGRADE, true),
-            Event::Idle(id) => {
-                if hub.is_idle(id) {
-                    hub.marks.hit(Mark::IdleKilled);
-                    fault::reset(hub, id);
-                }
-            }
+            Event::Idle(id) => self.idle(id),
             Event::Clog(client, until) => fault::clog(client, until, hub),
             Event::Aimed(id) => self.chaos.aimed(id, hub),
             Event::Listen(id) => self.listen(id),
             Event::Heal => self.heal(),
             Event::Well => self.recovered(),
             Event::Quiet => hub.is_quiet = true,
+        }
+    }
+
+    fn wake(&mut self, client: usize, life: u32, timer: Timer) {
+        let hub = &mut self.hub;
+        hub.trace.event(hub.now, 22, client as u64, &[]);
+        self.clients[client].timer(life, timer, hub);
+        self.notice(client);
+    }
+
+    /// A proxy looks whether anything has passed.
+    fn idle(&mut self, id: usize) {
+        let hub = &mut self.hub;
+        if hub.is_idle(id) {
+            hub.marks.hit(Mark::IdleKilled);
+            fault::reset(hub, id);
         }
     }
 
