@@ -352,6 +352,9 @@ impl Client {
         let me = Entity::Client(self.me.number as u32);
         hub.trace.note(hub.now, me, || format!("gives its session up: {leave:?}"));
         session.leave(leave, &self.me, hub);
+        if session.is_open() && self.spaces.iter().all(|space| space.id().is_none()) {
+            hub.liveness.excuse(self.me.number);
+        }
         self.spaces.iter_mut().for_each(Space::lost);
         self.me.life += 1;
         self.me.attempts += 1;

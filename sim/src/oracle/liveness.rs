@@ -1,7 +1,7 @@
 //! Z1 to Z4: after the network has healed for those in the core, all is well with them in time,
 //! and then it is quiet; whoever stays broken for good neither delays that nor costs much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Property, Verdicts};
 use crate::client::packet::Packet;
@@ -30,6 +30,8 @@ pub(crate) struct Liveness {
     /// Who is not well yet, since the healing.
     awaited: Vec<bool>,
     has_outsiders: bool,
+    /// Who was let into no namespace: the server ends their sessions again and again.
+    excused: BTreeSet<usize>,
     /// Which second, and the requests in it, of each client.
     pace: BTreeMap<usize, (u64, u32)>,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Liveness {
 impl Liveness {
     /// The network heals for these. `has_outsiders`: and for others it stays broken.
     pub(crate) fn heals(&mut self, core: Vec<bool>, has_outsiders: bool, terms: Terms) {
-        *self = Self { terms: Some(terms), awaited: core, has_outsiders, pace: BTreeMap::new() };
+        *self = Self { terms: Some(terms), awaited: core, has_outsiders, ..Self::default() };
     }
 
     /// The end is near: whatever is said now is said because of that.
@@ -54,6 +56,11 @@ impl Liveness {
         if let Some(awaited) = self.awaited.get_mut(client) {
             *awaited = false;
         }
+    }
+
+    /// A client's session is over, and was a member of nothing.
+    pub(crate) fn excuse(&mut self, client: usize) {
+        self.excused.insert(client);
     }
 
     /// The time is up. `wants` says what a client lacks now.
@@ -85,7 +92,7 @@ impl Liveness {
         (client, is_websocket): (usize, bool),
         verdicts: &mut Verdicts,
     ) {
-        if self.is_idle(now) && is_websocket {
+        if self.is_idle(now) && is_websocket && !self.excused.contains(&client) {
             verdicts.fail(Property::Z2, format!("client {client} connects, and nothing is wrong"));
         }
     }
@@ -101,6 +108,7 @@ impl Liveness {
             Unit::Get { .. } | Unit::PostHead { .. } => true,
             Unit::Post { packets, .. } => packets.iter().all(is_pong),
             Unit::Frame(packet) => is_pong(packet),
+            Unit::Handshake { .. } | Unit::Upgrade { .. } if self.excused.contains(&client) => true,
             Unit::Handshake { .. } | Unit::Upgrade { .. } => {
                 let what = format!("client {client} begins again: {unit:?}");
                 verdicts.fail(Property::Z2, what);
@@ -110,7 +118,8 @@ impl Liveness {
             Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
-        verdicts.claim(Property::Z3, is_beat || self.has_outsiders, || {
+        let is_excused = self.has_outsiders || self.excused.contains(&client);
+        verdicts.claim(Property::Z3, is_beat || is_excused, || {
             format!("nobody wants anything, and client {client} says {unit:?}")
         });
         if matches!(unit, Unit::Get { .. } | Unit::PostHead { .. }) {
@@ -189,6 +198,12 @@ mod tests {
         };
         fires(None, connects(false));
         fires(Some(Property::Z2), connects(true));
+        fires(None, |verdicts| {
+            let mut liveness = healed(false);
+            liveness.excuse(0);
+            liveness.connects(1000, (0, true), verdicts);
+            liveness.heard(1000, 0, &handshake, verdicts);
+        });
     }
 
     #[test]
