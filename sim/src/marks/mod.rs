@@ -341,7 +341,8 @@ impl fmt::Display for Coverage {
             let (hits, tier) = (hits.worlds, mark.tier().to_string());
             writeln!(f, "{hits:>8}  {tier:>6}  {}{note}", mark.name())?;
         }
-        let classes: String = Class::ALL.iter().map(|class| format!("{class:>11?}")).collect();
+        let classes: String =
+            Class::ALL.iter().map(|class| format!("{:>11}", format!("{class:?}"))).collect();
         writeln!(f, "\n{classes}  mark, in worlds in which that struck")?;
         for (hits, &mark) in self.hits.iter().zip(Mark::ALL) {
             let with: String = hits.with.iter().map(|with| format!("{with:>11}")).collect();
