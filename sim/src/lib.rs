@@ -10,6 +10,7 @@ mod exhaustive;
 mod explain;
 mod hub;
 mod marks;
+mod meta;
 #[doc(hidden)]
 pub mod mutants;
 pub mod net;

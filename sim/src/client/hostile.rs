@@ -3,6 +3,7 @@
 use super::http;
 use super::ws;
 use super::{Me, Timer};
+use crate::choice::{Choices, Stream};
 use crate::hub::Hub;
 
 #[derive(Default)]
@@ -43,7 +44,7 @@ impl Hostile {
                 hub.conns[conn].is_hostile = true;
                 hub.conns[conn].is_deaf = hub.choices.happens(me.stream, 1, 3);
                 self.conn = Some(conn);
-                self.rest = speech(me, hub);
+                self.rest = speech(&mut hub.choices, me.stream);
                 self.pace = [1, 40, 1 << 20][hub.choices.choose(me.stream, 3) as usize];
             }
         }
@@ -59,8 +60,8 @@ impl Hostile {
 }
 
 /// Something that is nearly right.
-fn speech(me: &Me, hub: &mut Hub) -> Vec<u8> {
-    let mut draw = |bound| hub.choices.choose(me.stream, bound);
+pub(crate) fn speech(choices: &mut Choices, stream: Stream) -> Vec<u8> {
+    let mut draw = |bound| choices.choose(stream, bound);
     let mut bytes = match draw(5) {
         0 => http::get(None).repeat(1 + draw(20) as usize),
         1 => http::post("AAAAAAAAAAAAAAAAAAAA", b"4x\x1e4"),
