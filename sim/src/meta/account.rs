@@ -126,12 +126,25 @@ impl Account {
         for (lane, lines) in &mut self.0 {
             let Lane::Conn(conn) = *lane else { continue };
             let Some(packets) = packets(lines) else { continue };
-            let (out, rest) = packets.into_iter().partition::<Vec<_>, _>(
-                |(_, packet)| matches!(packet, Line::Text(text) if volatile.holds(text)),
-            );
-            *lines = rest;
-            let texts = out.into_iter().map(|(_, line)| line.to_string());
-            taken.entry(conn).or_default().extend(texts);
+            lines.clear();
+            let mut owed = 0;
+            for (at, packet) in packets {
+                let attachments = match &packet {
+                    Line::Text(text) => volatile.attachments(text),
+                    Line::Bytes(_) if owed > 0 => {
+                        owed -= 1;
+                        continue;
+                    }
+                    Line::Bytes(_) => None,
+                };
+                match attachments {
+                    Some(count) => {
+                        owed = count;
+                        taken.entry(conn).or_default().push(packet.to_string());
+                    }
+                    None => lines.push((at, packet)),
+                }
+            }
         }
         taken
     }
@@ -204,10 +217,11 @@ impl Volatile {
         Self(commands.collect())
     }
 
-    fn holds(&self, packet: &str) -> bool {
-        let message = packet.strip_prefix('4').and_then(|text| Message::parse(text).ok());
-        let event = message.as_ref().and_then(space::event_of);
-        event.is_some_and(|(name, args)| self.0.contains(&(name.into(), args.into())))
+    /// How many attachments follow a packet, if it is one of these.
+    fn attachments(&self, packet: &str) -> Option<usize> {
+        let message = Message::parse(packet.strip_prefix('4')?).ok()?;
+        let (name, args) = space::event_of(&message)?;
+        self.0.contains(&(name.into(), args.into())).then_some(message.attachments)
     }
 }
 
@@ -319,15 +333,18 @@ mod tests {
     fn volatile_packets_are_taken_out_of_a_websocket_and_of_nothing_else() {
         let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
         let frame = |text: &str| [&[0x81, text.len() as u8][..], text.as_bytes()].concat();
-        let stream = [&head[..], &frame("42[\"a\",1]"), &frame("42[\"b\",2]")].concat();
-        let volatile = Volatile([("b".into(), "[2]".into())].into());
+        let data = |data: &[u8]| [&[0x82, data.len() as u8][..], data].concat();
+        let (kept, gone) = (r#"451-["a",{"num":0}]"#, r#"451-["b",{"num":0}]"#);
+        let stream = [&head[..], &frame(kept), &data(b"A"), &frame(gone), &data(b"B")].concat();
+        let volatile = Volatile([("b".into(), r#"[{"num":0}]"#.into())].into());
         let mut one = Account::default();
         one.add(Lane::Conn(1), 7, Line::Bytes(stream));
-        one.add(Lane::Conn(2), 7, Line::Bytes(frame("42[\"b\",2]")));
+        one.add(Lane::Conn(2), 7, Line::Bytes(frame(gone)));
         let taken = one.take_volatile(&volatile);
-        assert_eq!(taken, [(1, vec!["42[\"b\",2]".to_string()])].into());
-        let mut two = account(&[(Lane::Conn(1), 7, "42[\"a\",1]")]);
-        two.add(Lane::Conn(2), 7, Line::Bytes(frame("42[\"b\",2]")));
+        assert_eq!(taken, [(1, vec![gone.to_string()])].into());
+        let mut two = account(&[(Lane::Conn(1), 7, kept)]);
+        two.add(Lane::Conn(1), 7, Line::Bytes(b"A".to_vec()));
+        two.add(Lane::Conn(2), 7, Line::Bytes(frame(gone)));
         assert_eq!(one.parting(&two), None);
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn observer<S: Send + 'static>(
     choices: &mut Choices,
     stream: Stream,
 ) -> Related {
+    let log = &until_shutdown(log);
     let mut other = log.clone();
     let frame = ws::frame(ws::TEXT, b"40/alone,", choices.choose(stream, 1 << 32) as u32);
     let said = [[http::upgrade(None), frame].concat()];
@@ -37,6 +38,7 @@ pub(super) fn hostile<S: Send + 'static>(
     choices: &mut Choices,
     stream: Stream,
 ) -> Related {
+    let log = &until_shutdown(log);
     let mut other = log.clone();
     for number in 0..1 + choices.choose(stream, 4) as u32 {
         let speech = hostile::speech(choices, stream);
@@ -46,6 +48,14 @@ pub(super) fn hostile<S: Send + 'static>(
     }
     // No handler ran for it, so no namespace has taken it in.
     compare(program, (log, &other), |guests| guests.iter().all(|played| played.done.app.is_empty()))
+}
+
+/// A shutdown ends sessions in the order of their places in a table, and a guest takes one.
+fn until_shutdown(log: &InputLog) -> InputLog {
+    let mut log = log.clone();
+    let end = log.given.iter().position(|given| given.input == Input::Shutdown);
+    log.given.truncate(end.unwrap_or(log.given.len()));
+    log
 }
 
 /// Puts what a guest does into a log, in order, at times of the log's own inputs.

@@ -74,8 +74,9 @@ impl Names {
             let Some(id) = self.told.get(&name).filter(|id| id.len() == end - start) else {
                 continue;
             };
-            for at in start.max(from)..end.min(to) {
-                new[at - from] = id[at - start];
+            let (first, last) = (start.max(from), end.min(to));
+            if first < last {
+                new[first - from..last - from].copy_from_slice(&id[first - start..last - start]);
             }
         }
         (new != bytes).then(|| Input::Data { conn, bytes: new.into() })

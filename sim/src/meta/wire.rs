@@ -64,21 +64,41 @@ pub(super) fn patient() -> Manner<'static> {
     Manner::diligent(Flushing::EachPass)
 }
 
-/// When a connection said something together with a CONNECT: that is completed when all of the
-/// read is decoded, so handlers run in another order if it is cut.
+/// When a connection said something together with a CONNECT, which is completed when all of the
+/// read is decoded, or together with an end, in front of which commands already say that their
+/// socket has gone: what handlers do depends on the cut.
 fn crowded(all: &[Played]) -> BTreeSet<(u64, u32)> {
-    let mut ran: BTreeMap<(u64, u32), (bool, BTreeSet<&str>)> = BTreeMap::new();
+    let mut ran: BTreeMap<(u64, u32), Ran<'_>> = BTreeMap::new();
     for Played { at, conn, done } in all {
         let Some(conn) = *conn else { continue };
         for app in &done.app {
             let trace::App::Enter { sock: Some(socket), event, .. } = app else { continue };
-            let (connects, sockets) = ran.entry((*at, conn)).or_default();
-            *connects |= matches!(&**event, "authorize" | "on_connect");
-            sockets.insert(socket);
+            let ran = ran.entry((*at, conn)).or_default();
+            ran.sockets.insert(socket);
+            match &**event {
+                "authorize" | "on_connect" => ran.connects = true,
+                "on_disconnecting" | "on_disconnect" => ran.ends = true,
+                _ => ran.does_more = true,
+            }
         }
     }
-    let is_crowded = |(connects, sockets): &(bool, BTreeSet<&str>)| *connects && sockets.len() > 1;
-    ran.into_iter().filter(|(_, ran)| is_crowded(ran)).map(|(place, _)| place).collect()
+    ran.into_iter().filter(|(_, ran)| ran.is_crowded()).map(|(place, _)| place).collect()
+}
+
+/// What handlers ran for what a connection said at one instant.
+#[derive(Default)]
+struct Ran<'a> {
+    sockets: BTreeSet<&'a str>,
+    connects: bool,
+    ends: bool,
+    does_more: bool,
+}
+
+impl Ran<'_> {
+    fn is_crowded(&self) -> bool {
+        let is_alone = self.sockets.len() == 1 && !(self.connects && self.ends);
+        self.connects && !is_alone || self.ends && (self.does_more || self.connects)
+    }
 }
 
 /// Compares without volatile packets; of those a websocket gets in the second at least what it
@@ -125,7 +145,7 @@ pub(super) fn commuted<S: Send + 'static>(
     stream: Stream,
 ) -> Related {
     let log = unbounded(log);
-    let base = play(&log, Manner::diligent(Flushing::AsTaken), |_io| program());
+    let base = play(&log, patient(), |_io| program());
     let is_quiet = plain_calls(&base);
     let clients = clients(&log);
     let mut other = log.clone();
@@ -150,7 +170,7 @@ pub(super) fn commuted<S: Send + 'static>(
     }
     let detail = Detail { outputs: Outputs::Ends, is_by_socket: true, ..Detail::EXACT };
     let [one, two] = [&log, &other].map(|log| {
-        let all = play(log, Manner::diligent(Flushing::EachPass), |_io| program());
+        let all = play(log, patient(), |_io| program());
         Account::of(&all, detail)
     });
     Related::of(is_tried, one.parting(&two))
@@ -167,11 +187,13 @@ fn plain_calls(all: &[Played]) -> BTreeMap<(u64, u32), bool> {
             let mut windows = bytes.windows(6);
             windows.any(|window| window == b"\"sid\":")
         });
-        let is_end = done.app.iter().any(
-            |app| matches!(app, trace::App::Enter { event, .. } if &**event == "on_disconnect"),
-        );
+        let changes = |app: &trace::App| {
+            let trace::App::Enter { event, .. } = app else { return false };
+            matches!(&**event, "on_connect" | "on_disconnect")
+        };
+        let is_changed = done.app.iter().any(changes);
         let closes = |output: &Output| matches!(output, Output::Close { .. } | Output::Shut);
-        let is_plain = !is_new && !is_end && !done.outputs.iter().any(|(_, out)| closes(out));
+        let is_plain = !is_new && !is_changed && !done.outputs.iter().any(|(_, out)| closes(out));
         *plain.entry((played.at, conn)).or_insert(true) &= is_plain;
     }
     plain
