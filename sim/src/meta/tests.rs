@@ -1,3 +1,6 @@
+//! What each comparison takes for alike, and what it must not: small logs, and programs that tell
+//! what no program should be able to.
+
 use std::collections::BTreeMap;
 
 use parlor::App;
