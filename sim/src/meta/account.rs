@@ -41,7 +41,11 @@ impl Detail {
 pub(super) enum Lane {
     Program,
     Socket(Box<str>),
+    /// What it shows.
     Conn(u32),
+    /// What is to be done with it. One call may show bytes of several deadlines in front of what
+    /// they want, so the two are compared apart.
+    Outputs(u32),
     Client(usize),
 }
 
@@ -51,6 +55,7 @@ impl fmt::Display for Lane {
             Self::Program => f.write_str("the program"),
             Self::Socket(id) => write!(f, "socket {id}"),
             Self::Conn(number) => write!(f, "connection {number}"),
+            Self::Outputs(number) => write!(f, "the outputs of connection {number}"),
             Self::Client(number) => write!(f, "client {number}"),
         }
     }
@@ -91,7 +96,7 @@ impl Account {
                     _ => false,
                 };
                 if is_told {
-                    account.add(Lane::Conn(*conn), at, Line::Text(format!("{output:?}")));
+                    account.add(Lane::Outputs(*conn), at, Line::Text(format!("{output:?}")));
                 }
             }
         }
@@ -111,7 +116,9 @@ impl Account {
 
     /// Leaves out what is of these connections.
     pub(super) fn forget(&mut self, is_of: impl Fn(u32) -> bool) {
-        self.0.retain(|lane, _| !matches!(lane, Lane::Conn(conn) if is_of(*conn)));
+        self.0.retain(
+            |lane, _| !matches!(lane, Lane::Conn(conn) | Lane::Outputs(conn) if is_of(*conn)),
+        );
     }
 
     /// How many lines there are.

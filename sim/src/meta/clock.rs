@@ -6,7 +6,7 @@ use super::Related;
 use super::account::{Account, Detail, Outputs};
 use super::play::{Flushing, Manner, Spurious, play};
 use crate::choice::{Choices, Stream};
-use crate::trace::InputLog;
+use crate::trace::{Input, InputLog};
 use crate::workload::workload;
 
 /// Calls for nothing between the calls of the log.
@@ -88,11 +88,15 @@ pub(super) fn same<S: Send + 'static>(
     one.parting(&two)
 }
 
-/// X14: so many deadlines a call.
+/// X14: so many deadlines a call. The driver sleeps through two in three, so that more are due at
+/// once.
 pub(super) fn deadlines(log: &InputLog, choices: &mut Choices, stream: Stream) -> Related {
     let many = 2 + choices.choose(stream, 1000) as u32;
+    let mut log = log.clone();
+    log.given.retain(|given| {
+        !matches!(given.input, Input::Timeout { .. }) || choices.happens(stream, 1, 3)
+    });
     let [one, two] = [1, many].map(|most| {
-        let mut log = log.clone();
         log.config.limits.deadlines_per_call_max = most;
         let all = play(&log, Manner::diligent(Flushing::AsTaken), |_io| workload());
         let detail = Detail { outputs: Outputs::NoFlush, ..Detail::EXACT };

@@ -275,10 +275,16 @@ impl<S: Send + 'static> Player<S> {
             self.jobs_next += 1;
         }
         for (&number, (conn, shown)) in &mut self.conns {
-            let bytes: Vec<u8> = self.node.egress(*conn).flatten().copied().collect();
-            if bytes.len() > *shown {
-                done.grown.insert(number, bytes[*shown..].to_vec());
-                *shown = bytes.len();
+            let total = self.node.egress(*conn).map(<[u8]>::len).sum();
+            if total > *shown {
+                let mut bytes = Vec::with_capacity(total - *shown);
+                let mut skip = *shown;
+                for slice in self.node.egress(*conn) {
+                    bytes.extend(&slice[skip.min(slice.len())..]);
+                    skip = skip.saturating_sub(slice.len());
+                }
+                done.grown.insert(number, bytes);
+                *shown = total;
             }
         }
         while let Some(output) = self.node.poll_output() {
