@@ -52,6 +52,15 @@ impl Run {
     }
 }
 
+#[cfg(test)]
+impl Run {
+    /// What a toy of a test comes to.
+    pub(crate) fn toy(verdicts: Verdicts, trace: Trace, choices: Choices, simulated: u64) -> Self {
+        let (demanded, marks) = (Vec::new(), Marks::default());
+        Self { verdicts, trace, choices, demanded, marks, simulated }
+    }
+}
+
 /// Runs one world of the workload as a choice log says: the test that is kept of a failure. If the
 /// choices no longer fit the world, that is told on standard error, since then it shows less.
 ///

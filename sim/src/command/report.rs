@@ -252,15 +252,7 @@ mod tests {
             trace.app(1, vec![App::Enter { sock, event, args }]);
             trace.note(2, Entity::App, || format!("number {count}"));
             trace.event(2, 0, count, &[]);
-            let (verdicts, demanded) = (Verdicts::default(), Vec::new());
-            Run {
-                verdicts,
-                trace,
-                choices,
-                demanded,
-                marks: crate::marks::Marks::default(),
-                simulated: 1,
-            }
+            Run::toy(Verdicts::default(), trace, choices, 1)
         }
     }
 

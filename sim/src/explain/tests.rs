@@ -1,7 +1,6 @@
 //! A toy world in which it is known when it goes wrong, and of what.
 
 use super::*;
-use crate::marks::Marks;
 use crate::trace::Entity;
 use crate::world::Run;
 
@@ -34,14 +33,7 @@ impl Subject for Toy {
         verdicts.now = STEPS * SECOND;
         verdicts.claim(Property::S0, !is_bad, || "it went wrong".into());
         trace.oracle(STEPS * SECOND, "S0", "fail", "it went wrong");
-        Run {
-            verdicts,
-            trace,
-            choices,
-            demanded: Vec::new(),
-            marks: Marks::default(),
-            simulated: STEPS * SECOND,
-        }
+        Run::toy(verdicts, trace, choices, STEPS * SECOND)
     }
 }
 
@@ -101,14 +93,7 @@ impl Subject for Fragile {
         let is_broken = choices.seed() == 7;
         assert!(!is_broken, "this is the end");
         let verdicts = crate::oracle::Verdicts::default();
-        Run {
-            verdicts,
-            trace,
-            choices,
-            demanded: Vec::new(),
-            marks: Marks::default(),
-            simulated: SECOND,
-        }
+        Run::toy(verdicts, trace, choices, SECOND)
     }
 }
 

@@ -206,9 +206,15 @@ impl Profile {
 
     /// Faults, and what clients begin, for so long; and so long after that at least.
     pub(crate) fn lasting(self, time: u64, after: u64) -> Self {
-        let beat = (self.config.ping_interval + self.config.ping_timeout).as_micros() as u64;
-        let end_at = time + after.max(2 * beat + 60 * SECOND);
+        let end_at = time + after.max(self.recovery());
         Self { heal_at: time, quiet_at: time, end_at, ..self }
+    }
+
+    /// After so long on a good network everybody is back: both sides have noticed what is dead, and
+    /// connected anew.
+    fn recovery(&self) -> u64 {
+        let beat = (self.config.ping_interval + self.config.ping_timeout).as_micros() as u64;
+        2 * beat + 60 * SECOND
     }
 
     fn standard() -> Self {

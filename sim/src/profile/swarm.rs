@@ -120,9 +120,7 @@ impl Profile {
         }
         profile.heal_at = time;
         profile.quiet_at = 2 * time;
-        let config = &profile.config;
-        let beat = (config.ping_interval + config.ping_timeout).as_micros() as u64;
-        profile.end_at = profile.quiet_at + 2 * beat + 60 * SECOND;
+        profile.end_at = profile.quiet_at + profile.recovery();
         profile
     }
 }

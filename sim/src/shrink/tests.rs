@@ -5,7 +5,6 @@ use std::collections::BinaryHeap;
 
 use super::*;
 use crate::choice::Stream;
-use crate::marks::Marks;
 use crate::oracle::Verdicts;
 use crate::trace::Trace;
 use crate::world::Run;
@@ -59,8 +58,7 @@ impl Subject for Toy {
                 break;
             }
         }
-        let (trace, demanded) = (Trace::default(), Vec::new());
-        Run { verdicts, trace, choices, demanded, marks: Marks::default(), simulated: END }
+        Run::toy(verdicts, Trace::default(), choices, END)
     }
 }
 

@@ -103,18 +103,17 @@ impl Scripted {
                 self.home = namespace;
             }
             Act::Leave(namespace) => {
-                if let Some(place) = self.place(&namespace) {
-                    seat.part(place);
-                    self.out_of(place, seat);
-                }
+                let place = self.place(&namespace);
+                seat.part(place);
+                self.out_of(place, seat);
             }
             Act::Emit(namespace, event, args) => {
-                let Some(place) = self.place(&namespace) else { return };
+                let place = self.place(&namespace);
                 self.diary.say(&event, args.clone());
                 self.say(place, Kept::Emit(event, args), seat);
             }
             Act::Ask(namespace, event, args, timeout, settle) => {
-                let Some(place) = self.place(&namespace) else { return };
+                let place = self.place(&namespace);
                 self.diary.say(&event, args.clone());
                 self.next += 1;
                 let number = self.next;
@@ -123,14 +122,12 @@ impl Scripted {
                 self.say(place, Kept::Ask(event, args, number), seat);
             }
             Act::On(namespace, event, hear) => {
-                if let Some(place) = self.place(&namespace) {
-                    self.rooms[place].hears.entry(event).or_default().push(hear);
-                }
+                let place = self.place(&namespace);
+                self.rooms[place].hears.entry(event).or_default().push(hear);
             }
             Act::Reply(namespace, event, reply) => {
-                if let Some(place) = self.place(&namespace) {
-                    self.rooms[place].replies.insert(event, reply);
-                }
+                let place = self.place(&namespace);
+                self.rooms[place].replies.insert(event, reply);
             }
             Act::After(delay, once) => {
                 self.next += 1;
@@ -146,10 +143,9 @@ impl Scripted {
         }
     }
 
-    fn place(&self, namespace: &str) -> Option<usize> {
+    fn place(&self, namespace: &str) -> usize {
         let place = self.rooms.iter().position(|room| &*room.namespace == namespace);
-        assert!(place.is_some(), "a script speaks to {namespace:?} before it connects to it");
-        place
+        place.unwrap_or_else(|| panic!("a script speaks to {namespace:?} before it connects to it"))
     }
 
     fn room(&mut self, place: usize, namespace: &Rc<str>) {
