@@ -8,13 +8,16 @@ use crate::choice::{Choices, Stream};
 use crate::client::unit::{Notes, Unit};
 use crate::client::{self, Timer};
 use crate::exhaustive::{Crossing, Pick, UNIT};
-use crate::marks::Marks;
+use crate::fault::{self, Ban};
+use crate::marks::{Mark, Marks, Scout};
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
 use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
+use crate::oracle::liveness::{Liveness, Terms};
 use crate::oracle::rules::Rules;
 use crate::oracle::sockets::Sockets;
 use crate::profile::{Profile, Syn};
+use crate::proxy::{Proxy, Side};
 use crate::trace::{Dir, Flag, Trace};
 
 /// What is to happen.
@@ -40,7 +43,19 @@ pub(crate) enum Event {
     /// One of the demands that are judged after the heal.
     Demand(usize),
     Fault,
+    /// A proxy answers an upgrade on a connection.
+    Stripped(usize),
+    /// A proxy looks whether a connection is idle.
+    Idle(usize),
+    /// All connections of a client stall until then.
+    Clog(usize, u64),
+    /// A blow falls on a connection.
+    Aimed(usize),
+    /// A client that did not read does so again.
+    Listen(usize),
     Heal,
+    /// The core set should be well by now.
+    Well,
     Quiet,
 }
 
@@ -48,6 +63,7 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) client: usize,
+    pub(crate) side: Side,
     /// To the server.
     pub(crate) up: Pipe,
     /// To the client.
@@ -67,6 +83,8 @@ pub(crate) struct Conn {
     pub(crate) is_hostile: bool,
     /// One side vanished without a word.
     pub(crate) is_cut: bool,
+    /// When something passed last.
+    passed_at: u64,
     /// For what is drawn of it besides the bytes' journeys.
     pub(crate) stream: Stream,
 }
@@ -92,9 +110,13 @@ pub(crate) struct Hub {
     pub(crate) trace: Trace,
     pub(crate) verdicts: Verdicts,
     pub(crate) marks: Marks,
+    pub(crate) scout: Scout,
     pub(crate) asks: Asks,
     pub(crate) sockets: Sockets,
     pub(crate) rules: Rules,
+    pub(crate) liveness: Liveness,
+    /// For whom the network stays broken when it heals for the others.
+    pub(crate) outsiders: Vec<Option<Ban>>,
     pub(crate) is_healed: bool,
     pub(crate) is_quiet: bool,
     /// Which clients have gone for good.
@@ -119,8 +141,8 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(mut choices: Choices, profile: Profile, trace: Trace) -> Self {
         let is_gone = vec![false; profile.kinds.len()];
-        let clients = 0..profile.kinds.len() as u64;
-        let ties = clients.map(|client| choices.stream("ties", client)).collect();
+        let clients = profile.kinds.len();
+        let ties = (0..clients as u64).map(|client| choices.stream("ties", client)).collect();
         let (ties_of_rest, cast) = (choices.stream("order", 0), choices.stream("cast", 0));
         let rules = Rules::new(&profile.config);
         Self {
@@ -133,9 +155,12 @@ impl Hub {
             trace,
             verdicts: Verdicts::default(),
             marks: Marks::default(),
+            scout: Scout::default(),
             asks: Asks::default(),
             sockets: Sockets::default(),
             rules,
+            liveness: Liveness::default(),
+            outsiders: vec![None; clients],
             is_healed: false,
             is_quiet: false,
             is_gone,
@@ -260,6 +285,26 @@ impl Hub {
 
     /// A client connects. Bytes may be written at once.
     pub(crate) fn connect(&mut self, client: usize) -> usize {
+        let proxy = self.profile.proxy(client);
+        let id = self.open(client, if proxy.is_relay() { Side::Front } else { Side::Direct });
+        if let Proxy::IdleKilling(after) = proxy {
+            self.push(self.now + after, Event::Idle(id));
+        }
+        let is_websocket =
+            matches!(self.profile.kinds[client], client::Kind::WebSocket | client::Kind::Upgrading)
+                && proxy != Proxy::Stripping;
+        if self.outsiders[client].is_none() {
+            self.liveness.connects(self.now, (client, is_websocket), &mut self.verdicts);
+        }
+        id
+    }
+
+    /// A client's proxy connects to the server.
+    pub(crate) fn connect_back(&mut self, client: usize) -> usize {
+        self.open(client, Side::Back)
+    }
+
+    fn open(&mut self, client: usize, side: Side) -> usize {
         let id = self.conns.len();
         let links = self.profile.links;
         if self.connections.len() <= client {
@@ -271,8 +316,11 @@ impl Hub {
             ["conn", "up", "down"].map(|name| self.choices.stream_of(name, client as u64, number));
         let mut shape = links.draw(&mut self.choices, stream);
         let syn = links.draw_syn(&mut self.choices, stream);
-        if self.is_healed {
-            heal(&mut shape);
+        let ban = self.outsiders[client];
+        match ban {
+            Some(Ban::Slow) => shape.bandwidth = fault::SLOW,
+            _ if self.is_healed => heal(&mut shape),
+            _ => {}
         }
         let late = match syn {
             Syn::Late(late) if !self.is_healed => late,
@@ -281,21 +329,23 @@ impl Hub {
         let opened_at = self.now + shape.latency + late;
         self.conns.push(Conn {
             client,
+            side,
             up: Pipe::new(shape, up, opened_at),
             down: Pipe::new(shape, down, opened_at),
             unsent: Vec::new(),
             notes: Notes::default(),
             is_ending: false,
             is_left: false,
-            is_deaf: false,
+            is_deaf: ban == Some(Ban::Deaf),
             is_reset: false,
             is_hostile: false,
             is_cut: false,
+            passed_at: self.now,
             stream,
         });
         self.trace.connects(client);
         self.flagged((id, Dir::Up), Flag::Syn, opened_at, Event::Syn(id));
-        if syn == Syn::Lost && !self.is_healed {
+        if syn == Syn::Lost && !self.is_healed || ban == Some(Ban::Cut) {
             self.cut(id);
         }
         id
@@ -319,9 +369,19 @@ impl Hub {
         units: impl IntoIterator<Item = (usize, Unit)>,
     ) {
         let conn = &mut self.conns[id];
+        let scout = &mut self.scout;
+        // What a proxy is told is written once more, by the proxy.
+        let is_front = conn.side == Side::Front;
+        let units = units.into_iter().inspect(|(_, unit)| {
+            if !is_front {
+                scout.wrote(id, unit);
+            }
+        });
         conn.notes.written(bytes.len(), units);
         conn.unsent.extend(bytes);
-        self.trace.says(self.now, id, bytes);
+        if conn.side != Side::Back {
+            self.trace.says(self.now, id, bytes);
+        }
         self.client_pumps(id);
     }
 
@@ -329,6 +389,27 @@ impl Hub {
     pub(crate) fn is_explained(&self, id: usize) -> bool {
         let kind = self.profile.kinds[self.conns[id].client];
         matches!(kind, client::Kind::Polling | client::Kind::WebSocket | client::Kind::Upgrading)
+    }
+
+    /// A client asks for an upgrade, and a proxy that knows HTTP only is in its way: it answers.
+    pub(crate) fn strip(&mut self, id: usize) {
+        self.marks.hit(Mark::Stripped);
+        let there_and_back = 2 * self.conns[id].up.shape.latency;
+        self.push(self.now + there_and_back, Event::Stripped(id));
+    }
+
+    /// Whether a proxy finds a connection idle. It does not look at those of a healed network.
+    pub(crate) fn is_idle(&mut self, id: usize) -> bool {
+        let conn = &self.conns[id];
+        let Proxy::IdleKilling(after) = self.profile.proxy(conn.client) else { return false };
+        if self.is_healed || conn.is_left || conn.is_reset {
+            return false;
+        }
+        let due = conn.passed_at + after;
+        if due > self.now {
+            self.push(due, Event::Idle(id));
+        }
+        due <= self.now
     }
 
     /// A number for a session that a client is about to open.
@@ -424,13 +505,23 @@ impl Hub {
         let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
         let arrived = end.arrive(self.now);
         if let Some((bytes, kind)) = first {
+            self.conns[id].passed_at = self.now;
             let is_lost = matches!(arrived, Arrived::Nothing | Arrived::Answered);
             self.trace.receives(self.now, (id, dir), bytes, flag(kind), is_lost);
         }
         if arrived == Arrived::Reset {
-            self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+            self.loses(id, dir, unread);
         }
         arrived
+    }
+
+    /// A reset has come, and may have taken with it what was not read.
+    fn loses(&mut self, id: usize, dir: Dir, unread: usize) {
+        let lost = unread - self.pipe(id, dir).unread();
+        if lost > 0 {
+            self.marks.hit(Mark::ResetUnread);
+        }
+        self.trace.loses(self.now, (id, dir), lost);
     }
 
     /// Somebody between client and server resets the connection, as far as one end is concerned.
@@ -442,7 +533,7 @@ impl Hub {
         }
         let mut end = if dir == Dir::Up { conn.server_end() } else { conn.client_end() };
         let arrived = end.reset();
-        self.trace.loses(self.now, (id, dir), unread - self.pipe(id, dir).unread());
+        self.loses(id, dir, unread);
         arrived
     }
 
@@ -504,7 +595,7 @@ impl Hub {
 
     /// Whether nothing that is broken for good stands between a client and the server.
     pub(crate) fn is_healthy(&self, client: usize) -> bool {
-        !self.is_gone[client]
+        !self.is_gone[client] && self.outsiders[client].is_none()
     }
 
     /// Whether clients do what disturbs.
@@ -512,17 +603,57 @@ impl Hub {
         !self.is_healed && self.profile.fault_every.is_some()
     }
 
-    /// The network becomes a good one, and the server quick. What was cut stays so.
-    pub(crate) fn heal(&mut self) {
+    /// The network becomes a good one, and the server quick. What was cut stays so, and so does
+    /// what is broken for those who are not in the core.
+    pub(crate) fn heal(&mut self, outsiders: Vec<Option<Ban>>) {
         self.is_healed = true;
+        self.outsiders = outsiders;
         self.profile.read_bytes = self.profile.read_bytes.max(4096);
         self.profile.pass_delay = self.profile.pass_delay.min(1000);
-        for conn in &mut self.conns {
-            heal(&mut conn.up.shape);
-            heal(&mut conn.down.shape);
+        for id in 0..self.conns.len() {
+            let conn = &mut self.conns[id];
+            let pipes = [&mut conn.up, &mut conn.down];
+            match self.outsiders[conn.client] {
+                None => pipes.into_iter().for_each(|pipe| heal(&mut pipe.shape)),
+                Some(Ban::Deaf) => conn.is_deaf = true,
+                Some(Ban::Cut) => self.cut(id),
+                Some(Ban::Slow) => {
+                    pipes.into_iter().for_each(|pipe| pipe.shape.bandwidth = fault::SLOW);
+                }
+            }
+        }
+        let is_in = |(kind, ban): (&client::Kind, &Option<Ban>)| kind.is_honest() && ban.is_none();
+        let core = self.profile.kinds.iter().zip(&self.outsiders).map(is_in);
+        let core = core.zip(&self.is_gone).map(|(is_in, is_gone)| is_in && !is_gone).collect();
+        let has_outsiders = self.outsiders.iter().any(Option::is_some);
+        let terms = self.terms();
+        self.liveness.heals(core, has_outsiders, terms);
+        self.push(self.now + terms.well_within, Event::Well);
+    }
+
+    /// By when all must be well, counted from the healing.
+    fn terms(&self) -> Terms {
+        let config = &self.profile.config;
+        let beat = (config.ping_interval + config.ping_timeout).as_micros() as u64;
+        let upgrade = config.upgrade_timeout.as_micros() as u64;
+        let well_within = beat
+            + client::HANDSHAKE_MAX
+            + client::BACK_OFF_MAX * 3 / 2
+            + upgrade.max(client::PROBE_MAX)
+            + 5 * ROUND_TRIP_MAX;
+        let quiet_at = self.profile.quiet_at.max(self.now + well_within);
+        Terms {
+            well_within,
+            idle_from: quiet_at + beat + SETTLING,
+            egress_bytes_max: u64::from(config.limits.egress_bytes_max),
         }
     }
 }
+
+/// There and back on a network that has healed, with what a pass and a client's thinking take.
+const ROUND_TRIP_MAX: u64 = 300_000;
+/// From the last word of a client to the end of all that it led to: answers, timers, asks.
+const SETTLING: u64 = 20_000_000;
 
 fn flag(kind: Kind) -> Flag {
     match kind {

@@ -8,6 +8,7 @@ mod client;
 pub mod command;
 mod exhaustive;
 mod explain;
+mod fault;
 mod hub;
 mod marks;
 #[doc(hidden)]
@@ -16,6 +17,7 @@ pub mod net;
 mod oracle;
 mod outside;
 mod profile;
+mod proxy;
 mod server;
 mod shadow;
 mod shrink;

@@ -1,7 +1,10 @@
 //! The driver of the node: what `io` does, in virtual time. Each cause is one call, and after each
 //! call the outputs are carried out and the oracles look.
 
+mod closing;
+mod demand;
 mod rules;
+mod whims;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +17,7 @@ use parlor::{
 
 use crate::audit::Audit;
 use crate::choice::Stream;
+use crate::fault;
 use crate::hub::{Event, Hub};
 use crate::marks::Mark;
 use crate::net::{Arrived, Due, Read};
@@ -27,7 +31,6 @@ use crate::shadow::{self, Shadow};
 use crate::trace::{self, Dir, Scribe, Told};
 use crate::user::Demands;
 use crate::watch::{Log, Records, Seen, Watcher};
-use rules::STALE_MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -59,6 +62,11 @@ struct End {
     ledger: Ledger,
     /// It was paused in this call.
     is_pausing: bool,
+    opened_at: u64,
+    /// When it was last given something to write.
+    grown_at: u64,
+    /// The first part of a POST has come.
+    is_posting: bool,
 }
 
 pub(crate) struct Server<S> {
@@ -91,6 +99,13 @@ pub(crate) struct Server<S> {
     stale: Vec<ConnId>,
     /// For calls that must do nothing.
     idle: Stream,
+    /// Why the node is called.
+    cause: Option<Cause>,
+    /// The latest time that it was told.
+    told_at: u64,
+    /// What is to be flushed is, from then on.
+    flush_at: u64,
+    is_shut_down: bool,
     /// Namespaces that have had members; their places are their numbers.
     spaces: Vec<NamespaceId>,
     demands: Demands<S>,
@@ -142,6 +157,10 @@ impl<S: Send + 'static> Server<S> {
             seen: Vec::new(),
             stale: Vec::new(),
             idle: hub.choices.stream("idle", 0),
+            cause: None,
+            told_at: 0,
+            flush_at: 0,
+            is_shut_down: false,
             spaces: Vec::new(),
             demands,
             audit: Audit::new(shadow, records),
@@ -157,8 +176,16 @@ impl<S: Send + 'static> Server<S> {
         self.node.is_drained()
     }
 
+    /// It is paused, unless it is about to end.
     pub(crate) fn pause(&mut self, until: u64) {
-        self.paused_until = until;
+        if !self.is_shut_down {
+            self.paused_until = until;
+        }
+    }
+
+    /// Until when it does nothing.
+    pub(crate) fn paused_until(&self) -> u64 {
+        self.paused_until
     }
 
     fn wake(&mut self, at: u64, hub: &mut Hub) {
@@ -180,6 +207,9 @@ impl<S: Send + 'static> Server<S> {
         let peer = Peer::from(address(hub.conns[id].client));
         self.open(Cause::Accept, hub);
         let Ok(conn) = self.node.accept(at, peer) else {
+            if !self.is_shut_down {
+                hub.marks.hit(Mark::ConnectionRefused);
+            }
             hub.conns[id].server_end().close();
             hub.pump_down(id);
             return;
@@ -204,6 +234,9 @@ impl<S: Send + 'static> Server<S> {
             grown: 0,
             ledger: Ledger::default(),
             is_pausing: false,
+            opened_at: hub.now,
+            grown_at: hub.now,
+            is_posting: false,
         };
         self.ends[id] = Some(end);
         if self.places.len() <= conn.index() {
@@ -278,14 +311,16 @@ impl<S: Send + 'static> Server<S> {
         }
         self.expire(hub);
         self.call_idly(hub);
-        self.write_all(hub);
-        let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        if !self.ready.is_empty() || !self.flush.is_empty() || !self.writable.is_empty() {
+        if self.flush_at <= hub.now {
+            self.write_all(hub);
+        }
+        if !self.ready.is_empty() || !self.writable.is_empty() {
             self.soon(hub);
         }
-        if let Some(at) = wake {
-            self.wake(at, hub);
+        if !self.flush.is_empty() {
+            self.wake(self.flush_at, hub);
         }
+        self.wake_for_deadline(hub);
     }
 
     fn read(&mut self, id: usize, hub: &mut Hub) {
@@ -353,7 +388,8 @@ impl<S: Send + 'static> Server<S> {
             hub.trace.event(hub.now, 7, due.as_micros(), &[]);
             hub.trace.input(hub.now, || trace::Input::Timeout { why: format!("{why:?}").into() });
             self.open(Cause::Timeout { at: due.as_micros(), why }, hub);
-            self.node.handle_timeout(Instant::from_micros(hub.now));
+            let at = self.time(hub);
+            self.node.handle_timeout(at);
             self.after_call(hub);
             if is_patient {
                 break;
@@ -427,7 +463,8 @@ impl<S: Send + 'static> Server<S> {
         if let Input::Data { bytes, .. } = &input {
             self.heard(id, bytes.len(), hub);
         }
-        self.node.handle(Instant::from_micros(hub.now), input);
+        let at = self.time(hub);
+        self.node.handle(at, input);
         self.after_call(hub);
     }
 
@@ -455,7 +492,8 @@ impl<S: Send + 'static> Server<S> {
         hub.trace.event(hub.now, 12, number, &[]);
         hub.trace.input(hub.now, || job(number, &work));
         self.open(Cause::Outside, hub);
-        self.node.outside(Instant::from_micros(hub.now), work);
+        let at = self.time(hub);
+        self.node.outside(at, work);
         self.after_call(hub);
     }
 
@@ -507,11 +545,15 @@ impl<S: Send + 'static> Server<S> {
             }
         }
         let wake = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
-        let Hub { rules, asks, verdicts, .. } = hub;
+        let Hub { rules, asks, verdicts, scout, marks, .. } = hub;
+        scout.shut(&self.stats, self.node.stats(), marks);
         rules.shut((&self.stats, self.node.stats()), wake, asks, verdicts);
         asks.shut(verdicts);
-        if let Some(at) = wake {
-            self.wake(at, hub);
+        let clock = self.node.server().now().as_micros();
+        egress::clock(hub.now, clock, verdicts);
+        self.wake_for_deadline(hub);
+        if hub.profile.aim.is_some_and(|aim| hub.marks.is_fresh(aim.mark)) {
+            hub.scout.place().into_iter().for_each(|id| fault::take_aim(id, hub));
         }
         if hub.profile.is_eager {
             self.soon(hub);
@@ -570,9 +612,8 @@ impl<S: Send + 'static> Server<S> {
                 end.shown.flush(verdicts);
                 if !end.is_flushing {
                     end.is_flushing = true;
-                    self.flush.push(id);
+                    self.flush_soon(id, hub);
                 }
-                self.wake(hub.now, hub);
             }
             Output::Pause(_) => {
                 hub.marks.hit(Mark::Paused);
@@ -596,64 +637,9 @@ impl<S: Send + 'static> Server<S> {
                 hub.conns[id].down.shut();
                 hub.pump_down(id);
             }
-            Output::Close { abort, .. } => {
-                end.shown.close(abort, end.reading == Reading::Lost, verdicts);
-                let is_ended = matches!(end.reading, Reading::Eof | Reading::Lost);
-                if !abort && !is_ended && !hub.conns[id].is_hostile {
-                    end.ledger.closed(verdicts);
-                }
-                self.close(id, abort, hub);
-            }
+            Output::Close { abort, .. } => self.close(id, abort, hub),
             _ => {}
         }
-    }
-
-    fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
-        if let Some(end) = &mut self.ends[id] {
-            end.is_open = false;
-            if self.stale.len() == STALE_MAX {
-                self.stale.remove(0);
-            }
-            self.stale.push(end.id);
-            // A stranger gets no more than he pays for.
-            let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
-            let most = 64 * bytes_in + 65_536;
-            let is_hostile = hub.conns[id].is_hostile;
-            hub.verdicts.claim(Property::M3, !is_hostile || bytes_out <= most, || {
-                format!("{bytes_in} bytes of a hostile client were answered by {bytes_out}")
-            });
-        }
-        self.open.retain(|&other| other != id);
-        let mut end = hub.conns[id].server_end();
-        if abort {
-            hub.marks.hit(Mark::AbortWithBacklog);
-            end.abort()
-        } else {
-            end.close()
-        }
-        hub.pump_down(id);
-    }
-
-    /// Judges what the scenario demands: one of it, or what is due after a call.
-    fn judge(&mut self, which: Option<usize>, is_news: bool, hub: &mut Hub) {
-        let Self { node, spaces, demands, .. } = self;
-        let place_of = |name: &str| {
-            let namespace = node.server().find_namespace(name)?;
-            spaces.iter().position(|&known| known == namespace)
-        };
-        match which {
-            Some(which) => demands.judge(which, (node, hub), &place_of),
-            None => demands.look(is_news, (node, hub), &place_of),
-        }
-    }
-
-    /// A demand's time has come.
-    pub(crate) fn demand(&mut self, which: usize, hub: &mut Hub) {
-        self.judge(Some(which), true, hub);
-    }
-
-    pub(crate) fn demands(&self) -> &Demands<S> {
-        &self.demands
     }
 
     /// What the application did and was told in this call. Says whether there was anything.
@@ -674,6 +660,7 @@ impl<S: Send + 'static> Server<S> {
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
         hub.marks.seen(&seen);
+        hub.scout.seen(&seen, &mut hub.marks);
         let Hub { sockets, asks, verdicts, rules, .. } = hub;
         match seen {
             Seen::Told(turn, told) => rules.told(turn, told, verdicts),
@@ -692,9 +679,7 @@ impl<S: Send + 'static> Server<S> {
             }
             Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
             Seen::Disconnect(id) => sockets.disconnect(id, verdicts),
-            Seen::Emit { socket, print, volatile: _, status } => {
-                sockets.emit(socket, print, status)
-            }
+            Seen::Emit { socket, print, status, .. } => sockets.emit(socket, print, status),
             Seen::Ask { socket, print, outcome } => {
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);
@@ -712,6 +697,7 @@ impl<S: Send + 'static> Server<S> {
 
     pub(crate) fn shutdown(&mut self, hub: &mut Hub) {
         hub.trace.input(hub.now, || trace::Input::Shutdown);
+        self.is_shut_down = true;
         self.open(Cause::Shutdown, hub);
         self.node.shutdown(Instant::from_micros(hub.now));
         self.after_call(hub);

@@ -29,6 +29,7 @@ pub(crate) enum Seen {
         socket: SocketId,
         print: u64,
         volatile: bool,
+        is_binary: bool,
         status: SendStatus,
     },
     Ask {
@@ -187,8 +188,8 @@ impl Observer for Watcher {
         let status = SendStatus::Gone;
         self.command = Some(match *command {
             Command::Emit { socket, event, args, flags } => {
-                let print = print_of(event, args);
-                Seen::Emit { socket, print, volatile: flags.volatile, status }
+                let (print, is_binary) = (print_of(event, args), !args.attachments().is_empty());
+                Seen::Emit { socket, print, volatile: flags.volatile, is_binary, status }
             }
             Command::Ask { socket, event, args, .. } => {
                 Seen::Ask { socket, print: print_of(event, args), outcome: Outcome::Gone }

@@ -2,16 +2,18 @@
 
 use parlor::{App, Handle, Root};
 
-use crate::choice::{Choices, Stream};
+use crate::choice::Choices;
 use crate::client::mind::Mind;
 use crate::client::{Client, Me, Timer};
 use crate::exhaustive::Crossing;
+use crate::fault::{self, Ban, Chaos, Class};
 use crate::hub::{Event, Hub};
 use crate::marks::{Mark, Marks};
 use crate::net::Arrived;
 use crate::oracle::deeds::Deeds;
 use crate::oracle::{Failure, Property, Verdicts};
 use crate::profile::{Preset, Profile};
+use crate::proxy::{self, Relays, Side};
 use crate::server::Server;
 use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
@@ -24,7 +26,8 @@ pub(crate) struct World<S> {
     hub: Hub,
     server: Server<S>,
     clients: Vec<Client>,
-    faults: Stream,
+    chaos: Chaos,
+    relays: Relays,
 }
 
 /// What a run came to.
@@ -99,8 +102,8 @@ impl<S: Send + 'static> World<S> {
         let kinds = hub.profile.kinds.clone();
         let all = kinds.into_iter().zip(minds).enumerate();
         let clients = all.map(|(n, (kind, mind))| Client::new(n, kind, mind, &mut hub)).collect();
-        let faults = hub.choices.stream("faults", 0);
-        Self { hub, server, clients, faults }
+        let chaos = Chaos::new(&mut hub);
+        Self { hub, server, clients, chaos, relays: Relays::default() }
     }
 
     /// The same, and in a window of its time everything may come in any order.
@@ -155,7 +158,7 @@ impl<S: Send + 'static> World<S> {
     }
 
     fn go(&mut self) {
-        let Profile { heal_at, quiet_at, end_at, fault_every, .. } = self.hub.profile;
+        let Profile { heal_at, quiet_at, end_at, fault_every, shutdown_at, .. } = self.hub.profile;
         self.hub.push(heal_at, Event::Heal);
         self.hub.push(quiet_at, Event::Quiet);
         if fault_every.is_some() {
@@ -164,12 +167,22 @@ impl<S: Send + 'static> World<S> {
         for (which, after) in self.server.demands().after_heal() {
             self.hub.push(heal_at + after, Event::Demand(which));
         }
-        self.until(end_at);
+        self.until(shutdown_at.unwrap_or(end_at));
         if self.hub.verdicts.failure().is_some() || self.hub.is_cut() {
             return;
         }
-        self.well();
-        self.settled();
+        match shutdown_at {
+            Some(_) => {
+                self.hub.marks.hit(Mark::ShutdownInChaos);
+                self.until(self.server.paused_until().max(self.hub.now));
+            }
+            None => {
+                self.well();
+                self.settled();
+            }
+        }
+        self.server.outsiders(&mut self.hub);
+        self.hub.liveness.ends();
         self.server.shutdown(&mut self.hub);
         let linger = self.hub.profile.config.linger.as_micros() as u64;
         self.until(self.hub.now + 2 * linger + GRACE);
@@ -191,14 +204,19 @@ impl<S: Send + 'static> World<S> {
             Event::Syn(id) => {
                 let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Syn, is_cut);
-                if !is_cut {
-                    self.server.syn(id, hub);
+                match hub.conns[id].side {
+                    _ if is_cut => {}
+                    Side::Front => self.relays.syn(id, hub),
+                    _ => self.server.syn(id, hub),
                 }
             }
             Event::Up(id) => {
                 hub.trace.event(hub.now, 20, id as u64, &[]);
                 if matches!(hub.arrive_up(id), Arrived::News | Arrived::Reset) {
-                    self.server.readable(id, hub);
+                    match hub.conns[id].side {
+                        Side::Front => self.relays.readable(id, hub),
+                        _ => self.server.readable(id, hub),
+                    }
                 }
             }
             Event::Down(id) => {
@@ -209,8 +227,10 @@ impl<S: Send + 'static> World<S> {
             Event::ResetUp(id) => {
                 let is_cut = hub.conns[id].is_cut;
                 hub.trace.receives(hub.now, (id, Dir::Up), 0, Flag::Rst, is_cut);
-                if !is_cut {
-                    self.server.reset(id, hub);
+                match hub.conns[id].side {
+                    _ if is_cut => {}
+                    Side::Front => self.relays.reset(id, hub),
+                    _ => self.server.reset(id, hub),
                 }
             }
             Event::ResetDown(id) => {
@@ -225,25 +245,52 @@ impl<S: Send + 'static> World<S> {
                     self.read(id, &[], true);
                 }
             }
-            Event::DueDown(id) => self.server.due(id, hub),
+            Event::DueDown(id) => match hub.conns[id].side {
+                Side::Front => self.relays.due(id, hub),
+                _ => self.server.due(id, hub),
+            },
             Event::Pass => self.server.pass(hub),
-            Event::Client(client, life, timer) => {
-                hub.trace.event(hub.now, 22, client as u64, &[]);
-                self.clients[client].timer(life, timer, hub);
-            }
+            Event::Client(client, life, timer) => self.wake(client, life, timer),
             Event::Outside(number) => self.server.outside(number, hub),
             Event::Demand(which) => self.server.demand(which, hub),
             Event::Fault => self.fault(),
+            Event::Stripped(id) => self.read(id, proxy::NO_UPGRADE, true),
+            Event::Idle(id) => self.idle(id),
+            Event::Clog(client, until) => fault::clog(client, until, hub),
+            Event::Aimed(id) => self.chaos.aimed(id, hub),
+            Event::Listen(id) => self.listen(id),
             Event::Heal => self.heal(),
+            Event::Well => self.recovered(),
             Event::Quiet => hub.is_quiet = true,
+        }
+    }
+
+    fn wake(&mut self, client: usize, life: u32, timer: Timer) {
+        let hub = &mut self.hub;
+        hub.trace.event(hub.now, 22, client as u64, &[]);
+        self.clients[client].timer(life, timer, hub);
+        self.notice(client);
+    }
+
+    /// A proxy looks whether anything has passed.
+    fn idle(&mut self, id: usize) {
+        let hub = &mut self.hub;
+        if hub.is_idle(id) {
+            hub.marks.hit(Mark::IdleKilled);
+            fault::reset(hub, id);
         }
     }
 
     fn read(&mut self, id: usize, bytes: &[u8], is_end: bool) {
         let client = self.hub.conns[id].client;
+        if self.hub.conns[id].side == Side::Back {
+            self.relays.bytes(id, bytes, is_end, &mut self.hub);
+            return;
+        }
         if !bytes.is_empty() {
             self.hub.trace.hears(self.hub.now, id, bytes);
             self.clients[client].bytes(id, bytes, &mut self.hub);
+            self.notice(client);
         }
         // It may have closed over what it has just read.
         if is_end && !self.hub.conns[id].is_left {
@@ -253,82 +300,66 @@ impl<S: Send + 'static> World<S> {
     }
 
     fn fault(&mut self) {
-        let hub = &mut self.hub;
-        let Some(every) = hub.profile.fault_every.filter(|_| !hub.is_healed) else { return };
-        hub.choices.span(self.faults, "fault");
-        let pause = hub.choices.choose(self.faults, 2 * every + 1);
-        if pause == 0 {
-            return;
-        }
-        hub.push(hub.now + pause, Event::Fault);
-        let kind = hub.choices.choose(self.faults, 9);
-        let alive = |&id: &usize| {
-            let conn: &crate::hub::Conn = &hub.conns[id];
-            !conn.is_left && !conn.is_reset && !conn.is_cut
-        };
-        let ids: Vec<usize> = (0..hub.conns.len()).filter(alive).collect();
-        if ids.is_empty() {
-            return;
-        }
-        let id = ids[hub.choices.choose(self.faults, ids.len() as u64) as usize];
-        let length = 10_000 << hub.choices.choose(self.faults, 11);
-        let faults = hub.profile.faults;
-        let now = hub.now;
-        let (fault, until) = match kind {
-            1 | 2 if faults.stall => ("stall", Some(now + length)),
-            3 if faults.stall => ("stall down", Some(now + length)),
-            4 if faults.reset => ("reset", Some(now)),
-            5 if faults.half_open => ("half-open", None),
-            6 if faults.slow => ("slow", None),
-            7 if faults.server_pause => ("server pause", Some(now + length)),
-            8 if faults.deaf => ("deaf", None),
-            _ => return,
-        };
-        let on = hub.trace.entity(id).filter(|_| kind != 7).unwrap_or(Entity::Node(1));
-        hub.trace.fault_on(now, on, fault, until, &[("us", length)]);
-        let conn = &mut hub.conns[id];
-        match kind {
-            1 | 2 if faults.stall => {
-                conn.up.stall(now + length);
-                conn.down.stall(now + length);
-            }
-            3 if faults.stall => conn.down.stall(now + length),
-            4 if faults.reset => {
-                conn.is_reset = true;
-                hub.push(now, Event::ResetUp(id));
-                hub.push(now, Event::ResetDown(id));
-            }
-            5 if faults.half_open => hub.cut(id),
-            6 if faults.slow => conn.down.shape.bandwidth = 1000,
-            7 if faults.server_pause => {
-                hub.marks.hit(Mark::ServerPause);
-                self.server.pause(now + length);
-            }
-            8 if faults.deaf => conn.is_deaf = true,
-            _ => {}
+        if let Some(until) = self.chaos.strike(&mut self.hub) {
+            self.server.pause(until);
         }
     }
 
-    /// The network becomes good, and whoever did not read does.
+    /// The network becomes good, and whoever did not read does, of the core set.
     fn heal(&mut self) {
-        self.hub.heal();
+        let outsiders = self.chaos.outsiders(&mut self.hub);
+        self.hub.heal(outsiders);
         self.hub.trace.mark(self.hub.now, "healed");
-        for id in 0..self.hub.conns.len() {
-            let conn = &mut self.hub.conns[id];
-            if conn.is_deaf && !conn.is_hostile {
-                conn.is_deaf = false;
-                let on = self.hub.trace.entity(id).unwrap_or(Entity::Node(1));
-                self.hub.trace.fault_off(self.hub.now, on, "deaf");
-                let (bytes, is_end) = self.hub.read_down(id);
-                self.hub.pump_down(id);
-                self.read(id, &bytes, is_end);
+        for (client, ban) in self.hub.outsiders.clone().into_iter().enumerate() {
+            let Some(ban) = ban else { continue };
+            self.hub.marks.hit(Mark::Outsider);
+            self.hub.marks.struck(Class::Outsider);
+            let on = Entity::Client(client as u32);
+            self.hub.trace.fault_on(self.hub.now, on, &format!("{ban:?}"), None, &[]);
+        }
+        self.server.resume(&mut self.hub);
+        (0..self.hub.conns.len()).for_each(|id| self.listen(id));
+    }
+
+    /// A client that did not read does so again, unless it never will.
+    fn listen(&mut self, id: usize) {
+        let conn = &mut self.hub.conns[id];
+        let is_out = self.hub.outsiders[conn.client] == Some(Ban::Deaf);
+        if !conn.is_deaf || conn.is_hostile || is_out {
+            return;
+        }
+        conn.is_deaf = false;
+        let on = self.hub.trace.entity(id).unwrap_or(Entity::Node(1));
+        self.hub.trace.fault_off(self.hub.now, on, "deaf");
+        let (bytes, is_end) = self.hub.read_down(id);
+        self.hub.pump_down(id);
+        self.read(id, &bytes, is_end);
+    }
+
+    /// Notices who is well again.
+    fn notice(&mut self, client: usize) {
+        if self.hub.is_healed && self.hub.liveness.is_awaited(client) {
+            let client_now = &self.clients[client];
+            if client_now.is_well() || client_now.is_gone() {
+                self.hub.liveness.well(client);
             }
         }
+    }
+
+    /// Z1: in time after the healing.
+    fn recovered(&mut self) {
+        (0..self.clients.len()).for_each(|client| self.notice(client));
+        let Hub { liveness, verdicts, .. } = &mut self.hub;
+        liveness.due(|client| self.clients[client].wants(), verdicts);
+        self.server.outsiders(&mut self.hub);
     }
 
     /// Z1: the profile leaves enough time from the healing, and from the last that somebody said.
     fn well(&mut self) {
-        for (client, number) in self.clients.iter().zip(0..) {
+        for (number, client) in self.clients.iter().enumerate() {
+            if self.hub.outsiders[number].is_some() {
+                continue;
+            }
             let wants = client.wants();
             self.hub.verdicts.claim(Property::Z1, wants.is_none(), || {
                 let wants = wants.unwrap_or_default();
@@ -339,7 +370,8 @@ impl<S: Send + 'static> World<S> {
 
     /// Z3: nobody has wanted anything for a while.
     fn settled(&mut self) {
-        let unsettled = self.clients.iter().find_map(|client| client.unsettled(&self.hub));
+        let core = self.clients.iter().zip(&self.hub.outsiders).filter(|(_, ban)| ban.is_none());
+        let unsettled = core.map(|(client, _)| client).find_map(|one| one.unsettled(&self.hub));
         let is_settled = self.hub.asks.is_settled();
         let verdicts = &mut self.hub.verdicts;
         verdicts.claim(Property::Z3, unsettled.is_none(), || unsettled.unwrap_or_default());

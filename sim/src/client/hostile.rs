@@ -1,16 +1,27 @@
-//! A client that means no good.
+//! A client that means no good: what it says is nearly right, or right and far too much, or does
+//! not end. It notes nothing of it, and reads no more than it needs to be a nuisance.
 
-use super::http;
-use super::ws;
+mod speech;
+
 use super::{Me, Timer};
 use crate::hub::Hub;
+use crate::marks::Mark;
+use speech::Speech;
+
+/// What it keeps of what it hears: enough for a handshake.
+const HEARD_MAX: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Hostile {
     conn: Option<usize>,
     /// What it will say, bit by bit.
     rest: Vec<u8>,
+    /// What the server has heard, once it has said all of it.
+    mark: Option<Mark>,
     pace: usize,
+    heard: Vec<u8>,
+    /// Of the last session that it was given.
+    sid: Option<String>,
 }
 
 impl Hostile {
@@ -26,10 +37,10 @@ impl Hostile {
             return;
         }
         match self.conn {
-            Some(conn) if !self.rest.is_empty() => {
-                let count = self.pace.min(self.rest.len());
-                let part: Vec<u8> = self.rest.drain(..count).collect();
-                hub.write(conn, &part, []);
+            Some(conn) if !self.rest.is_empty() => self.say(conn, hub),
+            // Sometimes more of it, in the same session.
+            Some(_) if self.sid.is_some() && hub.choices.happens(me.stream, 1, 2) => {
+                self.speak(me, hub);
             }
             Some(conn) => {
                 if hub.choices.happens(me.stream, 1, 2) {
@@ -43,11 +54,36 @@ impl Hostile {
                 hub.conns[conn].is_hostile = true;
                 hub.conns[conn].is_deaf = hub.choices.happens(me.stream, 1, 3);
                 self.conn = Some(conn);
-                self.rest = speech(me, hub);
-                self.pace = [1, 40, 1 << 20][hub.choices.choose(me.stream, 3) as usize];
+                self.heard.clear();
+                self.speak(me, hub);
             }
         }
         hub.timer(pause.max(1000), me.number, me.life, Timer::Nuisance);
+    }
+
+    fn speak(&mut self, me: &Me, hub: &mut Hub) {
+        let Speech { bytes, mark } = speech::of(self.sid.as_deref(), me, hub);
+        (self.rest, self.mark) = (bytes, mark);
+        self.pace = [1, 40, 1 << 20][hub.choices.choose(me.stream, 3) as usize];
+    }
+
+    fn say(&mut self, conn: usize, hub: &mut Hub) {
+        let count = self.pace.min(self.rest.len());
+        let part: Vec<u8> = self.rest.drain(..count).collect();
+        hub.write(conn, &part, []);
+        if self.rest.is_empty() {
+            self.mark.take().into_iter().for_each(|mark| hub.marks.hit(mark));
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, conn: usize, bytes: &[u8]) {
+        if self.conn != Some(conn) || self.heard.len() + bytes.len() > HEARD_MAX {
+            return;
+        }
+        self.heard.extend(bytes);
+        let text = String::from_utf8_lossy(&self.heard);
+        let sid = text.split_once("\"sid\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        self.sid = sid.map(|(sid, _)| sid.to_string()).or(self.sid.take());
     }
 
     pub(crate) fn end(&mut self, conn: usize, hub: &mut Hub) {
@@ -56,53 +92,4 @@ impl Hostile {
             self.conn = None;
         }
     }
-}
-
-/// Something that is nearly right.
-fn speech(me: &Me, hub: &mut Hub) -> Vec<u8> {
-    let mut draw = |bound| hub.choices.choose(me.stream, bound);
-    let mut bytes = match draw(5) {
-        0 => http::get(None).repeat(1 + draw(20) as usize),
-        1 => http::post("AAAAAAAAAAAAAAAAAAAA", b"4x\x1e4"),
-        2 => http::upgrade(Some("nobody")),
-        _ => {
-            let mut bytes = http::upgrade(None);
-            for _ in 0..draw(30) {
-                let texts: [&[u8]; 12] = [
-                    b"40",
-                    b"40/word,{\"word\":\"open\"}",
-                    b"42[\"echo\",1,\"x\"]",
-                    b"42[\"burst\",1,30]",
-                    b"451-[\"bytes\",1,{\"_placeholder\":true,\"num\":0}]",
-                    b"3",
-                    b"2",
-                    b"41",
-                    b"430[1]",
-                    b"",
-                    b"42[\"all\",[[[[[[[[[[[[[[[[[[[[[[]",
-                    b"4599999999999-[]",
-                ];
-                let kind = [ws::TEXT, ws::TEXT, ws::TEXT, ws::BINARY, ws::PING, ws::CLOSE, 0];
-                let kind = kind[draw(7) as usize];
-                let text = texts[draw(12) as usize];
-                bytes.extend(ws::frame(kind, text, draw(1 << 32) as u32));
-            }
-            bytes
-        }
-    };
-    for _ in 0..draw(4) {
-        let place = draw(bytes.len() as u64) as usize;
-        match draw(4) {
-            0 => bytes[place] ^= 1 << draw(8),
-            1 => bytes.truncate(place.max(1)),
-            2 => bytes.insert(place, draw(256) as u8),
-            _ => {
-                bytes.remove(place);
-            }
-        }
-        if bytes.is_empty() {
-            bytes.push(b'G');
-        }
-    }
-    bytes
 }

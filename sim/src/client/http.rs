@@ -18,6 +18,16 @@ impl Answer {
     }
 }
 
+/// How many bytes a head says that follow it; none if it says nothing.
+pub(crate) fn body_bytes(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head);
+    let length = head.split("\r\n").find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    length.unwrap_or(0)
+}
+
 /// Takes one whole answer from the front of what was received. Fails on anything that is not a
 /// plain answer with its exact length.
 pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
@@ -78,6 +88,17 @@ pub(crate) fn post(sid: &str, body: &[u8]) -> Vec<u8> {
          Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
+}
+
+/// A POST whose body comes in chunks of one byte (RFC 9112, 7.1).
+pub(crate) fn chunks(sid: &str, body: &[u8]) -> Vec<u8> {
+    let target = target("polling", Some(sid));
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: sim\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
+    );
+    let chunks = body.iter().flat_map(|&byte| [b'1', b'\r', b'\n', byte, b'\r', b'\n']);
+    [head.as_bytes(), &chunks.collect::<Vec<u8>>(), b"0\r\n\r\n"].concat()
 }
 
 /// The same request by a client that uses no connection twice.

@@ -3,7 +3,7 @@
 
 use super::packet::Packet;
 use super::space::Space;
-use super::{Leave, Me, Timer};
+use super::{Antic, Leave, Me, Timer};
 use crate::hub::Hub;
 
 /// Decides what a client does.
@@ -67,6 +67,8 @@ pub(crate) struct Seat<'a> {
     pub(crate) out: &'a mut Vec<Packet>,
     /// It wants to go.
     pub(crate) leave: &'a mut Option<Leave>,
+    /// It wants to do something that it should not.
+    pub(crate) antic: &'a mut Option<Antic>,
     /// Whether a session is open.
     pub(crate) is_open: bool,
     /// Whether so much waits to be sent that a polite client says no more.
@@ -100,6 +102,11 @@ impl Seat<'_> {
         });
         self.out.extend(self.spaces[place].join(auth, self.is_open));
         place
+    }
+
+    /// Asks once more to be let in, where the answer is still awaited: nobody may.
+    pub(crate) fn insist(&mut self, place: usize) {
+        self.out.extend(self.spaces[place].insist());
     }
 
     /// Leaves a namespace, and wants it no longer.

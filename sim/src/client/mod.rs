@@ -17,6 +17,7 @@ pub(crate) mod mind;
 pub(crate) mod packet;
 mod requester;
 mod session;
+mod sloppy;
 pub(crate) mod space;
 pub(crate) mod unit;
 pub(crate) mod ws;
@@ -24,12 +25,15 @@ pub(crate) mod ws;
 use crate::choice::Stream;
 use crate::hub::Hub;
 use crate::oracle::Property;
+use crate::proxy::Proxy;
 use crate::trace::Entity;
 use hostile::Hostile;
 use mind::{Mind, News, Seat, Wake};
 use packet::{Message, Packet};
 use requester::Requester;
 use session::Session;
+pub(crate) use session::{Antic, PROBE_MAX};
+use sloppy::Sloppy;
 use space::{Heard, Space};
 
 /// What kind of client it is.
@@ -43,8 +47,17 @@ pub enum Kind {
     Upgrading,
     /// HTTP without Socket.IO: requests behind a poll, without waiting for answers.
     Requester,
+    /// What is odd, or forbidden, one thing at a time.
+    Sloppy,
     /// Bytes that are nearly right, requests that do not end, answers that are not read.
     Hostile,
+}
+
+impl Kind {
+    /// Whether it speaks Socket.IO, and well.
+    pub(crate) fn is_honest(self) -> bool {
+        matches!(self, Self::Polling | Self::WebSocket | Self::Upgrading)
+    }
 }
 
 /// Why a client is woken.
@@ -84,6 +97,7 @@ pub(crate) struct Client {
 enum Stranger {
     Hostile(Hostile),
     Requester(Requester),
+    Sloppy(Sloppy),
 }
 
 /// What all parts of a client know of it.
@@ -94,6 +108,8 @@ pub(crate) struct Me {
     pub(crate) life: u32,
     pub(crate) stream: Stream,
     pub(crate) masks: Stream,
+    /// A proxy refuses its upgrades.
+    pub(crate) is_stripped: bool,
     attempts: u32,
 }
 
@@ -126,7 +142,8 @@ impl Client {
     pub(crate) fn new(number: usize, kind: Kind, mind: Box<dyn Mind>, hub: &mut Hub) -> Self {
         let stream = hub.choices.stream("client", number as u64);
         let masks = hub.choices.stream("masks", number as u64);
-        let me = Me { number, kind, life: 0, stream, masks, attempts: 0 };
+        let is_stripped = hub.profile.proxy(number) == Proxy::Stripping;
+        let me = Me { number, kind, life: 0, stream, masks, is_stripped, attempts: 0 };
         let start = hub.choices.choose(stream, hub.profile.born_within);
         let is_willing = hub.choices.keep(hub.cast, "client");
         if is_willing {
@@ -137,6 +154,7 @@ impl Client {
         let stranger = match kind {
             Kind::Hostile => Some(Stranger::Hostile(Hostile::default())),
             Kind::Requester => Some(Stranger::Requester(Requester::default())),
+            Kind::Sloppy => Some(Stranger::Sloppy(Sloppy::default())),
             Kind::Polling | Kind::WebSocket | Kind::Upgrading => None,
         };
         let spaces = Vec::new();
@@ -151,6 +169,7 @@ impl Client {
             match stranger {
                 Stranger::Hostile(hostile) => hostile.timer(&self.me, hub),
                 Stranger::Requester(requester) => requester.timer(&self.me, hub),
+                Stranger::Sloppy(sloppy) => sloppy.timer(&self.me, hub),
             }
             return;
         }
@@ -192,8 +211,10 @@ impl Client {
     /// The server's bytes.
     pub(crate) fn bytes(&mut self, conn: usize, bytes: &[u8], hub: &mut Hub) {
         if let Some(stranger) = &mut self.stranger {
-            if let Stranger::Requester(requester) = stranger {
-                requester.bytes(conn, bytes, hub);
+            match stranger {
+                Stranger::Hostile(hostile) => hostile.bytes(conn, bytes),
+                Stranger::Requester(requester) => requester.bytes(conn, bytes, hub),
+                Stranger::Sloppy(sloppy) => sloppy.bytes(conn, bytes, &self.me, hub),
             }
             return;
         }
@@ -206,6 +227,7 @@ impl Client {
             match stranger {
                 Stranger::Hostile(hostile) => hostile.end(conn, hub),
                 Stranger::Requester(requester) => requester.end(conn, hub),
+                Stranger::Sloppy(sloppy) => sloppy.end(conn, &self.me, hub),
             }
             return;
         }
@@ -239,18 +261,22 @@ impl Client {
     /// Lets the mind decide something.
     fn minds(&mut self, hub: &mut Hub, work: impl FnOnce(&mut dyn Mind, &mut Seat<'_>)) {
         let session = self.session.as_ref().filter(|session| session.is_open());
-        let (mut out, mut leave) = (Vec::new(), None);
+        let (mut out, mut leave, mut antic) = (Vec::new(), None, None);
         let mut seat = Seat {
             me: &self.me,
             spaces: &mut self.spaces,
             out: &mut out,
             leave: &mut leave,
+            antic: &mut antic,
             is_open: session.is_some(),
             is_full: session.is_some_and(Session::is_full),
             hub,
         };
         work(&mut *self.mind, &mut seat);
         self.queue(out);
+        if let (Some(antic), Some(session)) = (antic, &mut self.session) {
+            session.play(antic, &self.me, hub);
+        }
         if let Some(leave) = leave {
             self.leave(leave, hub);
         }
@@ -326,6 +352,9 @@ impl Client {
         let me = Entity::Client(self.me.number as u32);
         hub.trace.note(hub.now, me, || format!("gives its session up: {leave:?}"));
         session.leave(leave, &self.me, hub);
+        if session.is_open() && self.spaces.iter().all(|space| space.id().is_none()) {
+            hub.liveness.excuse(self.me.number);
+        }
         self.spaces.iter_mut().for_each(Space::lost);
         self.me.life += 1;
         self.me.attempts += 1;
@@ -339,6 +368,17 @@ impl Client {
             hub.timer(pause.min(BACK_OFF_MAX), self.me.number, self.me.life, Timer::Connect);
         }
         self.minds(hub, |mind, seat| mind.told(&News::Lost, seat));
+    }
+
+    /// Whether it is done for good.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.is_willing
+    }
+
+    /// Whether it has a session on the transport that it wants.
+    pub(crate) fn is_well(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.wants(&self.me).is_none())
     }
 
     /// What it wants and does not have: a connection, the upgrade, its namespaces.

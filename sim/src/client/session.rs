@@ -1,16 +1,20 @@
 //! One Engine.IO session of a client, from its first request to its end.
 
+mod antics;
+
 use super::http::{self, Answer};
 use super::packet::{self, Message, Packet};
 use super::unit::Unit;
 use super::{Kind, Leave, Me, Timer, json, ws};
 use crate::hub::Hub;
+use crate::marks::Mark;
 use crate::oracle::Property;
+pub(crate) use antics::Antic;
 
 /// Packets of one POST.
 const POST_BYTES_MAX: usize = 200_000;
 /// From the candidate's request to `3probe`; the official client would wait for ever.
-const PROBE_MAX: u64 = 8_000_000;
+pub(crate) const PROBE_MAX: u64 = 8_000_000;
 /// On a good network, from `3probe` to the last answer on polling.
 const RELEASE_MAX: u64 = 150_000;
 /// A client that cannot get rid of what it has does not make more.
@@ -18,6 +22,13 @@ const QUEUE_MAX: usize = 60;
 
 /// Of so many POSTs one is sent again.
 const COPY_ONE_IN: u64 = 50;
+/// Not as the official client: of so many POSTs that no poll waits beside one is sent in front of
+/// the next poll.
+const TOGETHER_ONE_IN: u64 = 4;
+/// Nor this: in front of so many messages one ping is sent.
+const PING_ONE_IN: u64 = 32;
+/// Of so many upgrades to which nothing is under way one does not wait for `3probe`.
+const HASTY_ONE_IN: u64 = 4;
 
 /// A connection as the client sees it.
 #[derive(Debug, Default)]
@@ -26,6 +37,8 @@ struct Line {
     received: Vec<u8>,
     /// An answer is awaited.
     is_busy: bool,
+    /// Of a poll, and of a POST in front of it.
+    is_posting: bool,
     /// Each request has a connection of its own, as the official client's under Node.js.
     is_fresh: bool,
 }
@@ -54,9 +67,15 @@ pub(crate) struct Session {
     ws: Line,
     /// Of a proxy that sends a POST again.
     copy: Line,
+    /// A WebSocket too many.
+    second: Line,
+    /// It has asked twice at once: which answer comes first, and with what, nobody knows.
+    has_overlapped: bool,
     /// The packets of the latest POST.
     latest: Vec<Packet>,
     is_switched: bool,
+    /// `5` is out, and `3probe` was not waited for.
+    was_hasty: bool,
     /// When `3probe` came.
     probed_at: u64,
     queue: Vec<Packet>,
@@ -66,6 +85,8 @@ pub(crate) struct Session {
     /// When the server's last ping came, or the handshake.
     pub(crate) pinged_at: u64,
     beat: u64,
+    /// What it packs into one POST, of what the server lets it.
+    post_bytes_max: usize,
 }
 
 impl Session {
@@ -78,14 +99,18 @@ impl Session {
             post: Line::default(),
             ws: Line::default(),
             copy: Line::default(),
+            second: Line::default(),
+            has_overlapped: false,
             latest: Vec::new(),
             is_switched: false,
+            was_hasty: false,
             probed_at: 0,
             queue: Vec::new(),
             partial: None,
             messages: Vec::new(),
             pinged_at: hub.now,
             beat: u64::MAX,
+            post_bytes_max: POST_BYTES_MAX,
         };
         let is_fresh = hub.choices.happens(me.stream, 1, 4);
         (session.get.is_fresh, session.post.is_fresh) = (is_fresh, is_fresh);
@@ -105,7 +130,7 @@ impl Session {
     /// What is missing of what such a client wants.
     pub(crate) fn wants(&self, me: &Me) -> Option<String> {
         let is_there = match me.kind {
-            Kind::Upgrading => self.phase == Phase::WebSocket,
+            Kind::Upgrading if !me.is_stripped => self.phase == Phase::WebSocket,
             _ => self.is_open(),
         };
         (!is_there).then(|| format!("more than {:?} with {:?}", self.phase, self.ws))
@@ -132,32 +157,59 @@ impl Session {
     pub(crate) fn flush(&mut self, me: &Me, hub: &mut Hub) {
         match self.phase {
             Phase::WebSocket => {
-                let (mut frames, mut units) = (Vec::new(), Vec::new());
-                for packet in self.queue.drain(..) {
-                    frames.extend(frame(&packet, me, hub));
-                    units.push((frames.len(), Unit::Frame(packet)));
-                }
-                if let (Some(conn), false) = (self.ws.conn, frames.is_empty()) {
-                    hub.write(conn, &frames, units);
+                if let (Some(conn), false) = (self.ws.conn, self.queue.is_empty()) {
+                    let mut speech = Speech::default();
+                    if hub.is_restless() && hub.choices.happens(me.stream, 1, PING_ONE_IN) {
+                        speech.ping(hub.choices.choose(me.masks, 1 << 32) as u32);
+                    }
+                    speech.packets(self.queue.drain(..), me, hub);
+                    speech.say(conn, hub);
                 }
             }
             // What is said first goes alone; the rest waits for the answer.
-            Phase::Polling | Phase::Knocking | Phase::Probing if !self.post.is_busy => {
-                self.post_some(1, me, hub);
+            Phase::Polling | Phase::Knocking | Phase::Probing if !self.is_posting() => {
+                let may_be_together = hub.is_restless()
+                    && self.phase == Phase::Polling
+                    && !(self.get.is_busy || self.get.is_fresh || self.queue.is_empty());
+                if may_be_together && hub.choices.happens(me.stream, 1, TOGETHER_ONE_IN) {
+                    self.post_and_poll(me, hub);
+                } else {
+                    self.post_some(1, me, hub);
+                }
             }
             _ => {}
         }
     }
 
+    /// Whether the answer to a POST is awaited.
+    fn is_posting(&self) -> bool {
+        self.post.is_busy || self.get.is_posting
+    }
+
+    /// A POST and the next poll in one write, on one connection.
+    fn post_and_poll(&mut self, me: &Me, hub: &mut Hub) {
+        let (session, packets) = (self.number, vec![self.queue.remove(0)]);
+        let body = packet::payload(&packets);
+        let mut request = http::post(&self.sid, &body);
+        self.latest = packets.clone();
+        let head = (request.len() - body.len(), Unit::PostHead { session });
+        let whole = (request.len(), Unit::Post { session, packets });
+        request.extend(http::get(Some(&self.sid)));
+        let poll = (request.len(), Unit::Get { session });
+        self.get.send(&request, [head, whole, poll], me, hub);
+        self.get.is_posting = true;
+    }
+
     /// Posts what is queued, at most so many packets.
     fn post_some(&mut self, most: usize, me: &Me, hub: &mut Hub) {
+        let post_bytes_max = self.post_bytes_max;
         let mut bytes = 0;
         let fits = |packet: &&Packet| {
             bytes += match packet {
                 Packet::Text(_, data) => data.len(),
                 Packet::Binary(data) => data.len() * 2,
             };
-            bytes <= POST_BYTES_MAX
+            bytes <= post_bytes_max
         };
         let count = self.queue.iter().take(most).take_while(fits).count();
         let count = count.max(1).min(self.queue.len());
@@ -179,18 +231,19 @@ impl Session {
 
     /// The POST that was answered is sent again, whole or not: Engine.IO cannot tell.
     fn send_copy(&mut self, me: &Me, hub: &mut Hub) {
-        let packets = std::mem::take(&mut self.latest);
-        if packets.is_empty() || self.copy.is_busy {
+        let (session, packets) = (self.number, std::mem::take(&mut self.latest));
+        let unit = Unit::Post { session, packets: packets.clone() };
+        // A CONNECT that is refused, and then not, would surprise it.
+        if packets.is_empty() || self.copy.is_busy || unit.joins() {
             return;
         }
         hub.rules.copied(self.number);
         let body = packet::payload(&packets);
         let request = http::post(&self.sid, &body);
-        let (session, start) = (self.number, request.len() - body.len());
+        let start = request.len() - body.len();
         let head = (start, Unit::PostHead { session });
         if !hub.choices.happens(me.stream, 1, 4) {
-            let whole = (request.len(), Unit::Post { session, packets });
-            return self.copy.send(&request, [head, whole], me, hub);
+            return self.copy.send(&request, [head, (request.len(), unit)], me, hub);
         }
         let cut = start + hub.choices.choose(me.stream, body.len() as u64) as usize;
         self.copy.send(&request[..cut], [head], me, hub);
@@ -225,6 +278,13 @@ impl Session {
             self.ws.received.extend(bytes);
             return self.ws_bytes(me, hub);
         }
+        if self.second.conn == Some(conn) {
+            self.second_bytes(bytes, hub);
+            return Ok(());
+        }
+        if self.has_overlapped && [self.get.conn, self.copy.conn].contains(&Some(conn)) {
+            return Err(Leave::Broken);
+        }
         if self.copy.conn == Some(conn) {
             self.copy.received.extend(bytes);
             self.copied(hub);
@@ -238,8 +298,9 @@ impl Session {
         line.received.extend(bytes);
         loop {
             let line = if is_get { &mut self.get } else { &mut self.post };
+            let is_poll = is_get && !line.is_posting;
             let Some(answer) = line.answer(hub)? else { return Ok(()) };
-            if is_get { self.got(&answer, me, hub)? } else { self.posted(&answer, me, hub)? }
+            if is_poll { self.got(&answer, me, hub)? } else { self.posted(&answer, me, hub)? }
         }
     }
 
@@ -298,13 +359,19 @@ impl Session {
                 format!("after 3probe client {} waits {waited} us for its poll", me.number)
             });
         }
-        if let Some(conn) = self.ws.conn {
-            say(conn, Packet::Text('5', String::new()), me, hub);
-            self.phase = Phase::WebSocket;
-            self.get.leave(hub);
-            self.post.leave(hub);
-            self.copy.leave(hub);
-        }
+        self.upgrade(Vec::new(), me, hub);
+    }
+
+    /// `5`, and at once whatever else is to be said.
+    fn upgrade(&mut self, mut packets: Vec<Packet>, me: &Me, hub: &mut Hub) {
+        let Some(conn) = self.ws.conn else { return };
+        packets.push(Packet::Text('5', String::new()));
+        packets.append(&mut self.queue);
+        say_all(conn, packets, me, hub);
+        self.phase = Phase::WebSocket;
+        self.get.leave(hub);
+        self.post.leave(hub);
+        self.copy.leave(hub);
     }
 
     fn ws_bytes(&mut self, me: &Me, hub: &mut Hub) -> Result<(), Leave> {
@@ -312,6 +379,7 @@ impl Session {
             let Some(answer) = self.ws.answer(hub)? else { return Ok(()) };
             if answer.status != 101 {
                 // The session, if it was there, is unknown by now.
+                is_taken(&answer, hub);
                 return self.candidate_failed(me, hub);
             }
             let is_right = answer.field("sec-websocket-accept") == Some(http::ACCEPT);
@@ -320,7 +388,17 @@ impl Session {
             if self.phase == Phase::Knocking {
                 self.phase = Phase::Probing;
                 let probe = Packet::Text('2', "probe".into());
-                self.ws.conn.into_iter().for_each(|conn| say(conn, probe.clone(), me, hub));
+                self.was_hasty = !(self.get.is_busy || self.post.is_busy)
+                    && hub.is_restless()
+                    && hub.choices.happens(me.stream, 1, HASTY_ONE_IN);
+                if self.was_hasty {
+                    self.upgrade(vec![probe], me, hub);
+                } else {
+                    self.ws
+                        .conn
+                        .into_iter()
+                        .for_each(|conn| say_all(conn, [probe.clone()], me, hub));
+                }
             }
         }
         loop {
@@ -361,6 +439,9 @@ impl Session {
                 // The official client stays with polling for good; this one tries again.
                 self.phase = Phase::Polling;
                 self.poll(me, hub);
+                if me.is_stripped {
+                    return Ok(());
+                }
                 hub.choices.span(me.stream, "knock");
                 let pause = hub.choices.between(me.stream, 100_000, 900_000);
                 hub.timer(pause, me.number, me.life, Timer::Knock);
@@ -379,6 +460,12 @@ impl Session {
     fn knock(&mut self, me: &Me, hub: &mut Hub) {
         self.phase = Phase::Knocking;
         let unit = Unit::Upgrade { session: self.number };
+        if me.is_stripped {
+            let conn = hub.connect(me.number);
+            self.ws.conn = Some(conn);
+            self.ws.is_busy = true;
+            return hub.strip(conn);
+        }
         self.ws.request(&http::upgrade(Some(&self.sid)), unit, me, hub);
         let timer = Timer::GiveUp(self.ws.conn.unwrap_or_default());
         hub.timer(PROBE_MAX, me.number, me.life, timer);
@@ -398,6 +485,10 @@ impl Session {
             (Phase::Opening | Phase::WebSocket, Packet::Text('1' | '6', _)) => {
                 hub.verdicts.fail(Property::S0, format!("{packet:?} on a websocket"));
                 Err(Leave::Broken)
+            }
+            (Phase::WebSocket, Packet::Text('3', data)) if data == "probe" && self.was_hasty => {
+                self.was_hasty = false;
+                Ok(())
             }
             (Phase::Opening | Phase::WebSocket, _) => self.packet(packet, me, hub),
             (Phase::Probing, Packet::Text('3', data)) if data == "probe" => {
@@ -462,6 +553,9 @@ impl Session {
         };
         self.sid = sid.into();
         self.beat = (interval + timeout) * 1000;
+        // Binary packets grow by a third, and separators are not counted.
+        let most = number("maxPayload").unwrap_or(u64::MAX) / 3;
+        self.post_bytes_max = POST_BYTES_MAX.min(most as usize);
         let is_offered = upgrades == r#"["websocket"]"#;
         match me.kind {
             Kind::WebSocket => self.phase = Phase::WebSocket,
@@ -482,8 +576,10 @@ impl Session {
         if self.ws.conn == Some(conn) {
             return self.candidate_failed(me, hub);
         }
-        if self.copy.conn == Some(conn) {
-            self.copy.leave(hub);
+        for line in [&mut self.copy, &mut self.second] {
+            if line.conn == Some(conn) {
+                line.leave(hub);
+            }
         }
         for line in [&mut self.get, &mut self.post] {
             if line.conn == Some(conn) {
@@ -500,13 +596,17 @@ impl Session {
     pub(crate) fn leave(&mut self, leave: Leave, me: &Me, hub: &mut Hub) {
         let says_so = matches!(leave, Leave::Farewell | Leave::ForGood);
         if says_so && self.phase == Phase::WebSocket {
-            self.flush(me, hub);
-            let goodbye = self.ws.conn.take();
-            goodbye.into_iter().for_each(|conn| say_close(conn, hub));
-        } else if says_so && self.is_open() && !self.post.is_busy {
+            let mut speech = Speech::default();
+            speech.packets(self.queue.drain(..), me, hub);
+            speech.frame(&ws::frame(ws::CLOSE, &[], 0), Unit::WsClose);
+            if let Some(conn) = self.ws.conn.take() {
+                speech.say(conn, hub);
+            }
+        } else if says_so && self.is_open() && !self.is_posting() {
             self.post(vec![Packet::Text('1', String::new())], me, hub);
         }
-        for line in [&mut self.get, &mut self.post, &mut self.ws, &mut self.copy] {
+        let Self { get, post, ws, copy, second, .. } = self;
+        for line in [get, post, ws, copy, second] {
             match (line.conn, leave) {
                 (Some(conn), Leave::Reset) => hub.reset_by_client(conn),
                 // The answer may still come; the server closes.
@@ -518,9 +618,15 @@ impl Session {
     }
 }
 
-/// Whether an answer is a good one. A 400 is none, and legal: the session has ended meanwhile.
+/// Whether an answer is a good one. A 400 is none, and legal: the session has ended meanwhile. So
+/// is a 503 where sessions are few.
 fn is_taken(answer: &Answer, hub: &mut Hub) -> bool {
-    let is_legal = matches!(answer.status, 200 | 400);
+    let is_full = answer.status == 503 && hub.profile.are_sessions_few();
+    if is_full {
+        hub.marks.hit(Mark::HandshakeRefused);
+    }
+    let is_proxied = answer.status == 502 && !hub.profile.proxies.is_empty();
+    let is_legal = matches!(answer.status, 200 | 400) || is_full || is_proxied;
     hub.verdicts.claim(Property::P1, is_legal, || format!("a request is answered {answer:?}"));
     answer.status == 200
 }
@@ -533,15 +639,47 @@ fn frame(packet: &Packet, me: &Me, hub: &mut Hub) -> Vec<u8> {
     }
 }
 
-/// Says one packet on a WebSocket.
-fn say(conn: usize, packet: Packet, me: &Me, hub: &mut Hub) {
-    let frame = frame(&packet, me, hub);
-    hub.write(conn, &frame, [(frame.len(), Unit::Frame(packet))]);
+/// Says packets on a WebSocket, in one write.
+fn say_all(conn: usize, all: impl IntoIterator<Item = Packet>, me: &Me, hub: &mut Hub) {
+    let mut speech = Speech::default();
+    speech.packets(all, me, hub);
+    speech.say(conn, hub);
+}
+
+/// Frames of one write, and what they mean.
+#[derive(Default)]
+struct Speech {
+    bytes: Vec<u8>,
+    units: Vec<(usize, Unit)>,
+}
+
+impl Speech {
+    fn frame(&mut self, frame: &[u8], unit: Unit) {
+        self.bytes.extend(frame);
+        self.units.push((self.bytes.len(), unit));
+    }
+
+    fn packets(&mut self, all: impl IntoIterator<Item = Packet>, me: &Me, hub: &mut Hub) {
+        for packet in all {
+            self.frame(&frame(&packet, me, hub), Unit::Frame(packet));
+        }
+    }
+
+    /// A ping of the WebSocket layer.
+    fn ping(&mut self, mask: u32) {
+        let payload = b"there?".to_vec();
+        self.frame(&ws::frame(ws::PING, &payload, mask), Unit::WsPing(payload));
+    }
+
+    fn say(self, conn: usize, hub: &mut Hub) {
+        hub.write(conn, &self.bytes, self.units);
+    }
 }
 
 fn say_close(conn: usize, hub: &mut Hub) {
-    let close = ws::frame(ws::CLOSE, &[], 0);
-    hub.write(conn, &close, [(close.len(), Unit::WsClose)]);
+    let mut speech = Speech::default();
+    speech.frame(&ws::frame(ws::CLOSE, &[], 0), Unit::WsClose);
+    speech.say(conn, hub);
 }
 
 impl Line {
@@ -585,7 +723,7 @@ impl Line {
         hub.verdicts.claim(Property::P1, is_last, || {
             format!("a connection that was to be closed goes on after {answer:?}")
         });
-        self.is_busy = false;
+        self.is_busy = std::mem::take(&mut self.is_posting);
         Ok(Some(answer))
     }
 
@@ -594,6 +732,6 @@ impl Line {
             hub.leave(conn);
         }
         self.received.clear();
-        self.is_busy = false;
+        (self.is_busy, self.is_posting) = (false, false);
     }
 }

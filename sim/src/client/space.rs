@@ -28,6 +28,8 @@ pub(crate) struct Space {
     is_wanted: bool,
     /// It was a member before in this session: what comes may be meant for that one.
     was_member: bool,
+    /// In this session it has asked twice for one answer.
+    has_insisted: bool,
     /// The id of its next question.
     question_next: u64,
 }
@@ -60,6 +62,7 @@ impl Space {
             state: State::Out,
             is_wanted: false,
             was_member: false,
+            has_insisted: false,
             question_next: 0,
         }
     }
@@ -91,9 +94,18 @@ impl Space {
         self.packet(0, None, self.auth.clone(), Vec::new())
     }
 
+    /// CONNECT once more, while the first is undecided.
+    pub(crate) fn insist(&mut self) -> Vec<Packet> {
+        self.has_insisted |= matches!(self.state, State::Asking(_));
+        match self.state {
+            State::Asking(_) => self.packet(0, None, self.auth.clone(), Vec::new()),
+            _ => Vec::new(),
+        }
+    }
+
     /// In a new session.
     pub(crate) fn opened(&mut self) -> Vec<Packet> {
-        self.was_member = false;
+        (self.was_member, self.has_insisted) = (false, false);
         if self.is_wanted { self.join_again(true) } else { Vec::new() }
     }
 
@@ -199,6 +211,10 @@ impl Space {
     fn admitted(&mut self, data: &str, hub: &mut Hub) -> Heard {
         let id = json::field(data, "sid").and_then(json::plain).and_then(SocketId::parse);
         let State::Asking(early) = &mut self.state else {
+            // Refused, and asked once more before that was known: it has no use for it.
+            if self.has_insisted {
+                return Heard::Nothing;
+            }
             hub.verdicts.fail(Property::D1, format!("a CONNECT that nobody asked for: {data}"));
             return Heard::Nothing;
         };

@@ -22,6 +22,8 @@ pub(crate) enum Unit {
     Upgrade { session: u64 },
     /// A WebSocket message that is a packet.
     Frame(Packet),
+    /// A ping frame of WebSocket, and what its pong must carry.
+    WsPing(Vec<u8>),
     /// A close frame of WebSocket.
     WsClose,
 }
@@ -32,8 +34,15 @@ impl Unit {
         match self {
             Self::Handshake { .. } | Self::Get { .. } | Self::Post { .. } => true,
             Self::Upgrade { .. } => true,
-            Self::PostHead { .. } | Self::Frame(_) | Self::WsClose => false,
+            Self::PostHead { .. } | Self::Frame(_) | Self::WsPing(_) | Self::WsClose => false,
         }
+    }
+
+    /// Whether it asks to join something: heard once more, it may bring an answer once more.
+    pub(crate) fn joins(&self) -> bool {
+        let is_connect =
+            |packet: &Packet| matches!(packet, Packet::Text('4', text) if text.starts_with('0'));
+        matches!(self, Self::Post { packets, .. } if packets.iter().any(is_connect))
     }
 
     /// The session that a request is about.
@@ -44,7 +53,7 @@ impl Unit {
             | Self::PostHead { session }
             | Self::Post { session, .. }
             | Self::Upgrade { session } => Some(session),
-            Self::Frame(_) | Self::WsClose => None,
+            Self::Frame(_) | Self::WsPing(_) | Self::WsClose => None,
         }
     }
 }
@@ -67,7 +76,12 @@ impl Notes {
 
     /// The next unit that ends within the first so many bytes of the stream.
     pub(crate) fn heard(&mut self, bytes: u64) -> Option<Unit> {
-        self.open.pop_front_if(|(end, _)| *end <= bytes).map(|(_, unit)| unit)
+        self.ends(bytes).map(|(_, unit)| unit)
+    }
+
+    /// The same, and where it ends.
+    pub(crate) fn ends(&mut self, bytes: u64) -> Option<(u64, Unit)> {
+        self.open.pop_front_if(|(end, _)| *end <= bytes)
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct Agenda {
     ended: Vec<SocketId>,
     /// Open sessions of clients whose bytes nobody notes: their heartbeats are unknown.
     wild: BTreeSet<SessionId>,
+    /// When requests for the program are over, if nobody answers them, and how many.
+    requests: BTreeMap<u64, u64>,
     firing: Option<Firing>,
     /// Timers that fired, and whose closures have yet to run.
     running: Option<TimerId>,
@@ -146,6 +148,15 @@ impl Agenda {
         }
     }
 
+    /// Whether a request that nobody answered may be over now; each is once.
+    fn overdue(&mut self, at: u64) -> bool {
+        let Some(count) = self.requests.get_mut(&at).filter(|count| **count > 0) else {
+            return false;
+        };
+        *count -= 1;
+        true
+    }
+
     /// The node has named this deadline, and is told to fire it.
     fn named(&mut self, at: u64, why: Wake, verdicts: &mut Verdicts) {
         let place = (at, 0, 0)..=(at, u64::MAX, u64::MAX);
@@ -173,6 +184,10 @@ impl Agenda {
             Wake::PingTimeout if self.was_answered(at) => Property::T2,
             _ => property,
         };
+        // A request for the program has the same time as a decision, and may be answered before.
+        if why == Wake::Decision && loose.or(sure).is_none() && self.overdue(at) {
+            return;
+        }
         let found = loose.or(sure);
         let is_heartbeat = matches!(why, Wake::Ping | Wake::PingTimeout);
         let is_known = found.is_some() || is_heartbeat && !self.wild.is_empty();
@@ -251,6 +266,10 @@ impl Agenda {
                 }
             }
             Told::Closed(session, reason) => self.closed(session, reason, verdicts),
+            Told::Requested => {
+                let at = self.now + self.periods.decision_timeout;
+                *self.requests.entry(at).or_default() += 1;
+            }
             Told::Deciding(socket, ..) => {
                 self.arm(self.now + self.periods.decision_timeout, 0, Due::Decision(socket));
             }

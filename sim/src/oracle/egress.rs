@@ -1,6 +1,17 @@
-//! E1 to E5, D3 and T4: the core's contract with its driver, from the driver's side.
+//! E1 to E5, D3, T4 and T5: the core's contract with its driver, from the driver's side.
 
 use super::{Property, Verdicts};
+
+/// Why a connection may be released with bytes left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It may not.
+    None,
+    /// The driver has said that it is dead.
+    Lost,
+    /// Its time is over, or whoever it was for has lost his right to it.
+    Given,
+}
 
 /// What the driver knows of one connection's bytes.
 #[derive(Debug, Default)]
@@ -59,6 +70,11 @@ impl Shown {
         self.is_behind
     }
 
+    /// Whether no more is said on it, or heard.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.is_shut
+    }
+
     pub(crate) fn writable(&mut self) {
         self.is_refused = false;
     }
@@ -106,12 +122,16 @@ impl Shown {
         self.is_shut = true;
     }
 
-    /// `is_lost`: the driver has said that the connection is dead.
-    pub(crate) fn close(&mut self, abort: bool, is_lost: bool, verdicts: &mut Verdicts) {
+    pub(crate) fn close(&mut self, abort: bool, why: Why, verdicts: &mut Verdicts) {
         self.named("Close", verdicts);
         let left = self.bytes.len();
-        verdicts.claim(Property::E4, abort || is_lost || left == 0, || {
-            format!("a close in order with {left} bytes left")
+        let is_good = match why {
+            Why::None => left == 0,
+            Why::Given => abort || left == 0,
+            Why::Lost => true,
+        };
+        verdicts.claim(Property::E4, is_good, || {
+            format!("a close with {left} bytes left; abort: {abort}, reason to: {why:?}")
         });
         self.is_closed = true;
     }
@@ -125,6 +145,13 @@ impl Shown {
         let is_closed = self.is_closed;
         verdicts.claim(Property::D7, is_closed, || "a connection was not closed".into());
     }
+}
+
+/// T5: what time it is for the node, which was told `now`, and maybe an older time after that.
+pub(crate) fn clock(now: u64, node: u64, verdicts: &mut Verdicts) {
+    verdicts.claim(Property::T5, node == now, || {
+        format!("it is {now} us, and for the node it is {node} us")
+    });
 }
 
 /// T4: the deadlines of one pass.
@@ -176,7 +203,7 @@ mod tests {
             let mut shown = Shown::default();
             look(&mut shown, b"abc", verdicts);
             look(&mut shown, b"", verdicts);
-            shown.close(true, false, verdicts);
+            shown.close(true, Why::Given, verdicts);
             shown.drained(verdicts);
         });
     }
@@ -200,21 +227,22 @@ mod tests {
 
     #[test]
     fn e4_d3_d7_the_end_of_a_connection() {
-        let close = |abort: bool, lost: bool| {
+        let close = |abort: bool, why: Why| {
             move |verdicts: &mut Verdicts| {
                 let mut shown = Shown::default();
                 look(&mut shown, b"abc", verdicts);
-                shown.close(abort, lost, verdicts);
+                shown.close(abort, why, verdicts);
                 shown.end(verdicts);
             }
         };
-        fires(None, close(true, false));
-        fires(None, close(false, true));
-        fires(Some(Property::E4), close(false, false));
+        fires(None, close(true, Why::Given));
+        fires(None, close(false, Why::Lost));
+        fires(Some(Property::E4), close(false, Why::Given));
+        fires(Some(Property::E4), close(true, Why::None));
         fires(Some(Property::D7), |verdicts| Shown::default().end(verdicts));
         fires(Some(Property::D3), |verdicts| {
             let mut shown = Shown::default();
-            shown.close(false, false, verdicts);
+            shown.close(false, Why::None, verdicts);
             shown.flush(verdicts);
         });
         fires(Some(Property::E4), |verdicts| {
@@ -233,6 +261,12 @@ mod tests {
             shown.pause(verdicts);
         });
         fires(Some(Property::E5), |verdicts| Shown::default().resume(verdicts));
+    }
+
+    #[test]
+    fn t5_an_older_time_is_taken_as_the_latest() {
+        fires(None, |verdicts| clock(7, 7, verdicts));
+        fires(Some(Property::T5), |verdicts| clock(7, 6, verdicts));
     }
 
     #[test]

@@ -44,7 +44,7 @@ struct Stay {
     is_loose: bool,
     /// The program has closed it.
     is_closing: bool,
-    /// One of its POSTs is sent again, and may run into another.
+    /// One of its requests is made twice, and may run into another.
     is_copied: bool,
     /// Who joins, or has joined.
     members: BTreeMap<NamespaceId, SocketId>,
@@ -59,6 +59,8 @@ struct Call {
     /// Whose connection it is about.
     client: Option<usize>,
     is_noted: bool,
+    /// Who was to join what.
+    joining: BTreeSet<(SessionId, NamespaceId)>,
     /// Sockets whose DISCONNECT was handed in.
     parting: BTreeSet<SocketId>,
     /// Sessions whose client said that it goes.
@@ -144,7 +146,7 @@ impl Lives {
         present
     }
 
-    /// A client's POST is sent again.
+    /// A client's request is made twice.
     pub(crate) fn copied(&mut self, session: SessionId) {
         if let Some(stay) = self.sessions.get_mut(&session) {
             stay.is_copied = true;
@@ -163,7 +165,11 @@ impl Lives {
 
     /// A client's CONNECT was handed in.
     pub(crate) fn connects(&mut self, session: SessionId, namespace: NamespaceId) {
-        if self.member(session, namespace).is_some_and(|id| !self.call.parting.contains(&id)) {
+        // A CONNECT is complete only when all of a read is decoded.
+        let is_second = !self.call.joining.insert((session, namespace));
+        let is_member =
+            self.member(session, namespace).is_some_and(|id| !self.call.parting.contains(&id));
+        if is_second || is_member {
             self.call.doomed.insert(session);
         } else if let Some(stay) = self.sessions.get_mut(&session) {
             stay.expelled.remove(&namespace);
@@ -385,9 +391,9 @@ impl Lives {
             DisconnectReason::TransportClose => {
                 is_end || is_late || is_odd || call.farewells.contains(&session)
             }
-            DisconnectReason::TransportError(TransportFault::PostOverlap) => {
-                is_odd || is_own && stay.is_copied
-            }
+            DisconnectReason::TransportError(
+                TransportFault::PostOverlap | TransportFault::PollOverlap,
+            ) => is_odd || is_own && stay.is_copied,
             DisconnectReason::TransportError(_) => is_end || is_late || is_odd,
             DisconnectReason::PingTimeout => why == Some(Wake::PingTimeout),
             DisconnectReason::ForcedServerClose => {
@@ -560,6 +566,17 @@ mod tests {
                 world.lives.connects(world.session, world.spaces[0]);
             });
         });
+        let at_once = |world: &mut World| {
+            world.lives.connects(world.session, world.spaces[0]);
+            world.lives.connects(world.session, world.spaces[0]);
+        };
+        after(Some(Property::D4), |world| {
+            world.call(Cause::Data(0), |world| {
+                at_once(world);
+                world.told(Told::Deciding(socket(1), world.session, world.spaces[0]));
+            });
+        });
+        after(None, |world| world.call(Cause::Data(0), at_once));
         after(None, |world| {
             world.call(Cause::Data(0), |world| world.waits(1, 0));
             world.call(Cause::Data(0), |world| {

@@ -8,6 +8,7 @@ pub(crate) mod deeds;
 pub(crate) mod drains;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod liveness;
 pub(crate) mod lives;
 pub(crate) mod requests;
 pub(crate) mod rules;
@@ -131,6 +132,8 @@ properties! {
     T3,
     /// While a deadline is due each call fires or moves it; after that it is in the future.
     T4,
+    /// An older time is taken as the latest that was told.
+    T5,
     /// A call fires at most one deadline, in the declared order, and turns are the world's.
     T6,
     /// Timers of the program are exact, keep their order and phase, and end with their socket.
@@ -184,8 +187,14 @@ properties! {
     P5,
     /// After the network has healed every honest client connects and upgrades in time.
     Z1,
-    /// When nobody wants anything any more, everything that was accepted has arrived.
+    /// Then no client asks more than twelve times a second, and none connects anew.
+    Z2,
+    /// When nobody wants anything any more, everything that was accepted has arrived, and only
+    /// heartbeats remain.
     Z3,
+    /// Clients that stay broken for good delay nobody's recovery, and cost no more than their
+    /// bound.
+    Z4,
     /// What the program's own scenario demands.
     App,
     /// A run depends on its seed alone: no thread, clock, address or hash takes part in it.

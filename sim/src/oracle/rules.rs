@@ -120,7 +120,7 @@ impl Rules {
                 self.numbers.insert(conn, session);
                 session
             }
-            Unit::Frame(_) | Unit::WsClose => match self.numbers.get(&conn) {
+            Unit::Frame(_) | Unit::WsPing(_) | Unit::WsClose => match self.numbers.get(&conn) {
                 Some(&number) => number,
                 None => return,
             },
@@ -321,7 +321,7 @@ impl Rules {
         session.into_iter().for_each(|session| self.agenda.held(session));
     }
 
-    /// A client's POST is sent again.
+    /// A client's request is made twice.
     pub(crate) fn copied(&mut self, number: u64) {
         let session = self.sessions.get(&number).copied();
         session.into_iter().for_each(|session| self.lives.copied(session));

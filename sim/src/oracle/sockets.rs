@@ -18,6 +18,8 @@ pub(crate) struct Sockets {
     counts: Vec<(u32, u32)>,
     /// Broadcasts of this call to whole namespaces.
     cast: Vec<(usize, u64)>,
+    /// To whom broadcasts of this call went, as far as it is known.
+    meant: Vec<(SocketId, u64)>,
     /// A socket came or ended in this call: who was a member when is the core's business.
     is_unclear: bool,
     /// The program does not want to be told that a socket is about to leave.
@@ -61,6 +63,12 @@ impl Default for Underway {
 impl Underway {
     fn push(&mut self, print: u64, due: Due) {
         self.all.push_back((print, due));
+    }
+
+    /// Whether it was sent is not known.
+    fn doubt(&mut self, print: u64) {
+        let last = self.all.iter_mut().rev().find(|(other, _)| *other == print);
+        last.into_iter().for_each(|(_, due)| *due = Due::Perhaps);
     }
 
     /// It was not sent after all.
@@ -215,10 +223,13 @@ impl Sockets {
         let count = meant.len() as u32;
         if took > 0 {
             // Where some have gone and their end is not told yet, nobody says who.
-            let due = if took == count { Due::Surely } else { Due::Perhaps };
+            // Who is in a room, exactly, is the shadow's to say; here it is their clients' order.
+            let is_plain = to.rooms.is_empty() && to.except.is_empty();
+            let due = if is_plain && took == count { Due::Surely } else { Due::Perhaps };
             for id in meant {
                 let socket = self.all.get_mut(&id).expect("members are sockets");
                 socket.underway.push(to.print, due);
+                self.meant.push((id, to.print));
             }
         }
         if to.rooms.is_empty() && took > 0 {
@@ -234,6 +245,11 @@ impl Sockets {
                 verdicts.claim(Property::R2, expected == told, || {
                     format!("a broadcast to {expected} sockets was made to {told}")
                 });
+            }
+        }
+        for (id, print) in self.meant.drain(..) {
+            if let (true, Some(socket)) = (self.is_unclear, self.all.get_mut(&id)) {
+                socket.underway.doubt(print);
             }
         }
         self.is_unclear = false;

@@ -10,7 +10,9 @@ use parlor::Config;
 
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
+use crate::fault::Aim;
 use crate::net::{self, Shape};
+use crate::proxy::Proxy;
 pub(crate) use networks::Network;
 
 const MS: u64 = 1000;
@@ -50,6 +52,10 @@ pub(crate) struct Profile {
     /// From one fault to the next, on average; `None` for no faults at all.
     pub(crate) fault_every: Option<u64>,
     pub(crate) faults: Faults,
+    /// What is struck soon after which mark.
+    pub(crate) aim: Option<Aim>,
+    /// For one client in so many the network does not heal; 0 for none.
+    pub(crate) outsider_one_in: u64,
     /// Clients connect for the first time within so long, 1 for at once.
     pub(crate) born_within: u64,
     /// How long work from outside is on its way.
@@ -74,6 +80,16 @@ pub(crate) struct Profile {
     pub(crate) read_bytes: usize,
     /// It flushes after each call instead of after each pass.
     pub(crate) is_eager: bool,
+    /// It flushes so much later than asked, at most.
+    pub(crate) flush_delay: u64,
+    /// It wakes for deadlines at multiples of it.
+    pub(crate) clock_tick: u64,
+    /// Sometimes it tells its node an older time than before.
+    pub(crate) is_clock_loose: bool,
+    /// It shuts down in the middle of everything, instead of at the end.
+    pub(crate) shutdown_at: Option<u64>,
+    /// What stands in front of each client; nothing, where it is too short.
+    pub(crate) proxies: Vec<Proxy>,
     /// One write in so many is refused for nothing; 0 for none.
     pub(crate) refuse_one_in: u64,
 }
@@ -87,17 +103,37 @@ pub(crate) struct Faults {
     pub(crate) slow: bool,
     pub(crate) server_pause: bool,
     pub(crate) deaf: bool,
+    pub(crate) lopsided: bool,
+    pub(crate) rebinding: bool,
+    pub(crate) clog: bool,
+    pub(crate) storm: bool,
 }
 
 impl Faults {
-    const ALL: Self = Self {
+    const NONE: Self = Self {
+        stall: false,
+        reset: false,
+        half_open: false,
+        slow: false,
+        server_pause: false,
+        deaf: false,
+        lopsided: false,
+        rebinding: false,
+        clog: false,
+        storm: false,
+    };
+    /// Those that strike one connection, or the server.
+    const PLAIN: Self = Self {
         stall: true,
         reset: true,
         half_open: true,
         slow: true,
         server_pause: true,
         deaf: true,
+        ..Self::NONE
     };
+    const ALL: Self =
+        Self { lopsided: true, rebinding: true, clog: true, storm: true, ..Self::PLAIN };
 }
 
 /// From what the shape of each link is drawn.
@@ -184,7 +220,7 @@ impl Profile {
                 let stream = choices.stream("profile", 0);
                 let mut profile = Self::standard();
                 let mut keep = |label, kept: &mut bool| *kept &= choices.keep(stream, label);
-                let Faults { stall, reset, half_open, slow, server_pause, deaf } =
+                let Faults { stall, reset, half_open, slow, server_pause, deaf, .. } =
                     &mut profile.faults;
                 keep("stalls", stall);
                 keep("resets", reset);
@@ -202,6 +238,15 @@ impl Profile {
                 Self::swarm(choices, stream)
             }
         }
+    }
+
+    /// Whether a client may find no room for its session.
+    pub(crate) fn are_sessions_few(&self) -> bool {
+        self.config.limits.sessions_max < 1 << 20
+    }
+
+    pub(crate) fn proxy(&self, client: usize) -> Proxy {
+        self.proxies.get(client).copied().unwrap_or_default()
     }
 
     /// Faults, and what clients begin, for so long; and so long after that at least.
@@ -223,6 +268,8 @@ impl Profile {
             ping_timeout: Duration::from_secs(5),
             ..Config::default()
         };
+        // Asks are over when all is quiet.
+        config.ask_timeout = Duration::from_secs(3);
         config.limits.deadlines_per_call_max = 1;
         Self {
             kinds: [Kind::Polling, Kind::WebSocket, Kind::Upgrading].repeat(2),
@@ -238,7 +285,9 @@ impl Profile {
                 syn_lost_one_in: 0,
             },
             fault_every: Some(4 * SECOND),
-            faults: Faults::ALL,
+            faults: Faults::PLAIN,
+            aim: None,
+            outsider_one_in: 0,
             born_within: SECOND,
             outside: (MS, SECOND),
             stagger: 0,
@@ -252,6 +301,11 @@ impl Profile {
             pass_delay: 200,
             read_bytes: 65_536,
             is_eager: false,
+            flush_delay: 0,
+            clock_tick: 1,
+            is_clock_loose: false,
+            shutdown_at: None,
+            proxies: Vec::new(),
             refuse_one_in: 0,
         }
     }

@@ -6,7 +6,7 @@
 //! | 45 %  | full        | everything at once; each fault is in half of the worlds          |
 //! | 20 %  | one fault   | one class of faults, so that one knows whose fault it was         |
 //! | 10 %  | tiny        | one or two clients, everything at nearly the same instant        |
-//! | 5 %   | large       | 40 to 100 clients                                                |
+//! | 5 %   | large       | 30 to 70 clients                                                 |
 //! | 5 %   | soak        | a day to a month in which nearly nothing happens                |
 //! | 5 %   | adversarial | nearly everybody means no good                                   |
 
@@ -17,6 +17,9 @@ use parlor::{Config, Overflow, Volatile};
 use super::{Faults, Links, MS, Profile, SECOND, scale, scale_down};
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
+use crate::fault::{Aim, Blow};
+use crate::marks::Mark;
+use crate::proxy::Proxy;
 
 const HOUR: u64 = 3600 * SECOND;
 
@@ -81,6 +84,11 @@ impl Profile {
         let mut profile = Self { kinds: draw.kinds(share), ..Self::standard() };
         draw.options(&mut profile.config);
         draw.driver(&mut profile);
+        if share != Share::Calm {
+            draw.tight(&mut profile);
+            draw.whims(&mut profile);
+            profile.proxies = draw.proxies(&profile.kinds);
+        }
         profile.think = draw.scale(50 * MS, 2 * SECOND);
         profile.text_bytes_max = draw.scale(16, 20_000);
         if share == Share::Calm {
@@ -89,6 +97,8 @@ impl Profile {
         } else {
             profile.links = draw.links();
             profile.faults = draw.faults(share);
+            profile.aim = draw.aim(share);
+            profile.outsider_one_in = [0, 3][draw.below(2) as usize];
             profile.fault_every = Some(draw.scale(200 * MS, 10 * SECOND));
         }
         let mut time = 15 * SECOND;
@@ -107,10 +117,14 @@ impl Profile {
                 // So much is said to everybody that each says little.
                 profile.think = 10 * SECOND;
                 profile.text_bytes_max = profile.text_bytes_max.min(500);
-                time = 6 * SECOND;
+                time = 3 * SECOND;
             }
             Share::Soak => {
-                time = draw.scale(24 * HOUR, 360 * HOUR);
+                // Whoever is cut off every few seconds, or knocks in vain, is not idle.
+                profile.proxies.clear();
+                profile.faults = Faults { half_open: false, deaf: false, ..profile.faults };
+                let is_month = draw.happens("month", 1, 8);
+                time = if is_month { 720 * HOUR } else { draw.scale(24 * HOUR, 360 * HOUR) };
                 let config = &mut profile.config;
                 config.ping_interval = Duration::from_micros(time / (40 + draw.below(200)));
                 config.ping_timeout = config.ping_interval / 2;
@@ -120,6 +134,9 @@ impl Profile {
         }
         profile.heal_at = time;
         profile.quiet_at = 2 * time;
+        if share != Share::Calm && draw.happens("shutdown", 1, 10) {
+            profile.shutdown_at = Some(1 + draw.below(2 * time));
+        }
         profile.end_at = profile.quiet_at + profile.recovery();
         profile
     }
@@ -129,7 +146,7 @@ impl Draw<'_> {
     fn kinds(&mut self, share: Share) -> Vec<Kind> {
         let count = match share {
             Share::Tiny | Share::Soak => 1 + self.below(2),
-            Share::Large => 40 + self.below(60),
+            Share::Large => 30 + self.below(40),
             _ => 1 + self.below(7),
         };
         let strangers = match share {
@@ -143,8 +160,8 @@ impl Draw<'_> {
                 0..=2 => Kind::Polling,
                 3..=5 => Kind::WebSocket,
                 6..=8 => Kind::Upgrading,
-                _ if self.happens("hostile", 1, 2) => Kind::Hostile,
-                _ => Kind::Requester,
+                _ => [Kind::Requester, Kind::Sloppy, Kind::Hostile, Kind::Hostile]
+                    [self.below(4) as usize],
             })
             .collect()
     }
@@ -164,7 +181,7 @@ impl Draw<'_> {
 
     fn faults(&mut self, share: Share) -> Faults {
         if share == Share::OneFault {
-            let one = self.below(6);
+            let one = self.below(10);
             return Faults {
                 stall: one == 0,
                 reset: one == 1,
@@ -172,6 +189,10 @@ impl Draw<'_> {
                 slow: one == 3,
                 server_pause: one == 4,
                 deaf: one == 5,
+                lopsided: one == 6,
+                rebinding: one == 7,
+                clog: one == 8,
+                storm: one == 9,
             };
         }
         Faults {
@@ -181,7 +202,25 @@ impl Draw<'_> {
             slow: self.happens("slow-links", 1, 2),
             server_pause: self.happens("server-pauses", 1, 2),
             deaf: self.happens("deafness", 1, 2),
+            lopsided: self.happens("lopsided-links", 1, 2),
+            rebinding: self.happens("rebindings", 1, 2),
+            clog: self.happens("clogs", 1, 2),
+            storm: self.happens("storms", 1, 4),
         }
+    }
+
+    /// A mark, soon after which something is struck.
+    fn aim(&mut self, share: Share) -> Option<Aim> {
+        let is_any = share != Share::OneFault && self.happens("aim", 1, 4);
+        is_any.then(|| {
+            // Between an answer and the next poll, between `2probe` and `5`; or anywhere.
+            let mark = match self.below(4) {
+                0 => Mark::Answered,
+                1 => Mark::Probed,
+                _ => Mark::ALL[self.below(Mark::ALL.len() as u64) as usize],
+            };
+            Aim { mark, blow: Blow::ALL[self.below(Blow::ALL.len() as u64) as usize] }
+        })
     }
 
     /// How the server is driven.
@@ -191,6 +230,81 @@ impl Draw<'_> {
         profile.pass_delay = self.scale(1, 50 * MS);
         profile.read_bytes = self.scale_down(64, 65_536) as usize;
         profile.refuse_one_in = [0, 10][self.below(2) as usize];
+    }
+
+    /// Liberties that a calm world is better without.
+    fn whims(&mut self, profile: &mut Profile) {
+        profile.is_clock_loose = self.happens("loose-clock", 1, 4);
+        if self.happens("late-flushes", 1, 4) {
+            profile.flush_delay = self.scale(MS, 16 * MS);
+        }
+        if self.happens("clock-ticks", 1, 4) {
+            profile.clock_tick = self.scale(MS, 16 * MS);
+        }
+    }
+
+    fn proxies(&mut self, kinds: &[Kind]) -> Vec<Proxy> {
+        let mut one = |&kind: &Kind| {
+            if !self.happens("proxy", 1, 8) {
+                return Proxy::None;
+            }
+            match self.below(5) {
+                _ if !kind.is_honest() => Proxy::None,
+                0 if kind == Kind::Upgrading => Proxy::Stripping,
+                1 => Proxy::Buffering,
+                2 | 3 => Proxy::Retrying,
+                _ => Proxy::IdleKilling([60, 30, 5][self.below(3) as usize] * SECOND),
+            }
+        };
+        kinds.iter().map(&mut one).collect()
+    }
+
+    /// Each limit that honest clients of the workload can live with, or come back from.
+    fn tight(&mut self, profile: &mut Profile) {
+        let (config, kinds) = (&mut profile.config, &profile.kinds);
+        config.request_timeout = self.millis(10_000, 60_000);
+        config.idle_timeout = self.millis(5000, 60_000);
+        config.ask_timeout = self.millis(50, 10_000);
+        if self.happens("small-bodies", 1, 4) {
+            config.max_payload = self.scale_down(60_000, 1_000_000) as u32;
+        }
+        if self.happens("short-decisions", 1, 8) {
+            config.decision_timeout = Some(self.millis(100, 2000));
+        }
+        let limits = &mut config.limits;
+        if self.happens("low-water", 1, 4) {
+            limits.egress_bytes_high = self.below(16_384) as u32;
+        }
+        if self.happens("small-heads", 1, 8) {
+            limits.head_bytes_max = self.scale_down(400, 16_384) as u32;
+        }
+        if self.happens("shallow-json", 1, 8) {
+            limits.json_depth_max = 127 - self.below(120) as u32;
+        }
+        if self.happens("few-attachments", 1, 8) {
+            limits.attachments_max = 10 - self.below(7) as u32;
+            limits.attachment_bytes_max = self.scale_down(100_000, 10_000_000) as u32;
+        }
+        if self.happens("few-fragments", 1, 8) {
+            limits.fragments_max = self.scale_down(4, 1024) as u32;
+        }
+        if self.happens("few-namespaces", 1, 8) {
+            limits.namespaces_per_session_max = 64 - self.below(62) as u32;
+        }
+        if self.happens("few-connects", 1, 8) {
+            limits.connects_pending_max = 1 + self.below(3) as u32;
+        }
+        // Whoever is turned away comes back, if there are not too many who never go.
+        let are_honest = kinds.iter().all(|kind| kind.is_honest());
+        if are_honest && self.happens("few-sessions", 1, 6) {
+            limits.sessions_max = (kinds.len() as u64 + self.below(3)) as u32;
+        }
+        if are_honest && self.happens("few-connections", 1, 6) {
+            limits.connections_max = (3 * kinds.len() as u64 + 2 + self.below(6)) as u32;
+            // The dead go in time.
+            config.idle_timeout = Duration::from_secs(5);
+            config.request_timeout = Duration::from_secs(10);
+        }
     }
 
     fn options(&mut self, config: &mut Config) {

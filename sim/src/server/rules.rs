@@ -1,9 +1,10 @@
 //! The driver's side of the rules: what they are told before and after each call, and calls that
 //! must do nothing.
 
-use parlor::{Input, Instant, Wake};
+use parlor::{Input, Wake};
 
 use super::{End, Server};
+use crate::client::unit::Unit;
 use crate::hub::Hub;
 use crate::oracle::Property;
 use crate::oracle::turns::Cause;
@@ -23,12 +24,22 @@ impl<S: Send + 'static> Server<S> {
         if let Cause::Timeout { at, why } = cause {
             self.audit.cause(shadow::Cause::Timeout { due: at, wake: why });
         }
+        self.cause = Some(cause);
+        let overdue = self.node.poll_timeout().filter(|(at, _why)| at.as_micros() <= hub.now);
+        let overdue = overdue.map(|(_at, why)| why);
+        hub.scout.open(hub.now, cause, overdue, &mut hub.marks);
         hub.rules.open(cause, client, &mut hub.verdicts);
     }
 
     /// What ends within the bytes that are about to be handed in.
     pub(super) fn heard(&mut self, id: usize, bytes: usize, hub: &mut Hub) {
-        let Some(bytes_in) = self.end(id).map(|end| end.bytes_in) else { return };
+        let Some(end) = self.end(id) else { return };
+        let (bytes_in, is_shut) = (end.bytes_in, end.shown.is_shut());
+        if is_shut {
+            // The server lingers, and reads what comes for nobody.
+            while hub.conns[id].notes.heard(bytes_in).is_some() {}
+            return;
+        }
         let mut units = Vec::new();
         while let Some(unit) = hub.conns[id].notes.heard(bytes_in) {
             if unit.is_request()
@@ -36,12 +47,21 @@ impl<S: Send + 'static> Server<S> {
             {
                 end.ledger.asked();
             }
+            if let (Unit::PostHead { .. } | Unit::Post { .. }, Some(end)) = (&unit, self.end(id)) {
+                end.is_posting = matches!(unit, Unit::PostHead { .. });
+            }
             let Hub { rules, asks, verdicts, .. } = hub;
             let server = self.node.server();
             rules.heard(&unit, |name| server.find_namespace(name), asks, verdicts);
+            hub.scout.heard(id, &unit, &mut hub.marks);
             units.push(unit);
         }
         hub.marks.read(bytes, &units);
+        let client = hub.conns[id].client;
+        if hub.outsiders[client].is_none() {
+            let Hub { liveness, verdicts, now, .. } = hub;
+            units.iter().for_each(|unit| liveness.heard(*now, client, unit, verdicts));
+        }
         hub.trace.event(hub.now, 13, units.len() as u64, &[]);
         self.audit.units(units);
     }
@@ -52,8 +72,12 @@ impl<S: Send + 'static> Server<S> {
         if !hub.choices.happens(self.idle, 1, IDLE_ONE_IN) {
             return;
         }
-        let now = Instant::from_micros(hub.now);
-        let is_early = self.node.poll_timeout().is_none_or(|(at, _why)| at > now);
+        if hub.choices.happens(self.idle, 1, 4) {
+            return self.wake_one(hub);
+        }
+        let now = self.time(hub);
+        let due = self.node.poll_timeout().map(|(at, _why)| at.as_micros());
+        let is_early = due.is_none_or(|at| at > hub.now);
         let stale = hub.choices.choose(self.idle, STALE_MAX as u64 + 1) as usize;
         match self.stale.get(stale).copied() {
             Some(conn) => {
@@ -78,9 +102,28 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
+    /// A pause is over, or there was none.
+    pub(crate) fn resume(&mut self, hub: &mut Hub) {
+        self.paused_until = hub.now;
+        self.wake(hub.now, hub);
+    }
+
+    /// What waits for clients that stay broken for good.
+    pub(crate) fn outsiders(&self, hub: &mut Hub) {
+        for &id in &self.open {
+            let client = hub.conns[id].client;
+            if hub.outsiders[client].is_some()
+                && let Some(end) = &self.ends[id]
+            {
+                let bytes = end.shown.waiting().0 as u64;
+                hub.liveness.holds(client, bytes, &mut hub.verdicts);
+            }
+        }
+    }
+
     /// What each egress has grown by.
     pub(super) fn look(&mut self, hub: &mut Hub) {
-        let Hub { verdicts, trace, now, rules, conns, .. } = hub;
+        let Hub { verdicts, trace, now, rules, conns, scout, marks, .. } = hub;
         let audit = &mut self.audit;
         let mut is_grown = false;
         for &id in &self.open {
@@ -95,11 +138,13 @@ impl<S: Send + 'static> Server<S> {
                 trace.grows(*now, id, bytes);
                 audit.grown(id, bytes);
                 rules.grown(id, bytes, verdicts);
+                scout.grown(id, bytes, marks);
                 grown += bytes.len() as u64;
             });
             if let (Some(end), 1..) = (&mut self.ends[id], grown) {
                 is_grown = true;
                 end.grown += grown;
+                end.grown_at = *now;
                 rules.paid((id, is_noted), (end.bytes_in, end.requests), end.grown, verdicts);
             }
         }

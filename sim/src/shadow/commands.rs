@@ -169,7 +169,12 @@ impl Shadow {
         let Some(quiet) = self.terms.quiet else { return };
         let peer = &self.peers[session as usize];
         let is_quiet = peer.is_open() && !peer.is_upgrading() && self.now > peer.active_at + quiet;
-        if !is_quiet || size.high > CORK {
+        // Something else may have gone to it in this very call.
+        let is_served = match peer.on {
+            Carrier::Polling => self.checks.charged.contains(&session),
+            Carrier::WebSocket(conn) => self.pipes[conn].busy == self.turn,
+        };
+        if is_served || !is_quiet || size.high > CORK {
             return;
         }
         self.checks.tested(Property::V6);
@@ -404,6 +409,8 @@ impl Shadow {
         let entry = &self.sockets.all[socket];
         let expected = match entry.state {
             State::Ended | State::Gone => Outcome::Gone,
+            // Of one whose client was given up, the node knows since when it has gone.
+            _ if entry.session.is_none() && *outcome == Outcome::Gone => return,
             _ => Outcome::Done(self.sockets.join(socket, room, self.terms.rooms_max)),
         };
         self.checks.moves.push((expected, *outcome));

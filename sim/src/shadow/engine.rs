@@ -213,6 +213,7 @@ impl Shadow {
             Unit::Post { session, ref packets } => self.post(conn, session, packets, names),
             Unit::Upgrade { session } => self.candidate(conn, session),
             Unit::Frame(ref packet) => self.frame(conn, packet, names),
+            Unit::WsPing(ref payload) => self.pinged(conn, payload),
             Unit::WsClose => {
                 self.close_frame(conn);
                 self.websocket_gone(conn);
@@ -231,6 +232,12 @@ impl Shadow {
         let place = session as usize;
         if self.peers.len() <= place {
             self.peers.resize_with(place + 1, Peer::default);
+        }
+        let is_there = |peer: &&Peer| matches!(peer.state, PeerState::Open | PeerState::Closing);
+        if self.peers.iter().filter(is_there).count() >= self.terms.sessions_max {
+            self.wrote(conn, Want::Answer(503, Body::Any));
+            self.pipes[conn].is_closing = true;
+            return;
         }
         let connect =
             self.deadlines.arm(self.now + self.terms.connect_timeout, Due::ConnectTimeout(session));
@@ -465,6 +472,14 @@ impl Shadow {
         }
     }
 
+    /// It is answered, unless so much waits that an answer helps nobody.
+    fn pinged(&mut self, conn: usize, payload: &[u8]) {
+        let is_heard = self.pipes[conn].unsent().low <= self.terms.egress_high;
+        if is_heard && !matches!(self.role(conn), Role::Nothing) {
+            self.wrote(conn, Want::Pong(payload.to_vec()));
+        }
+    }
+
     fn websocket_gone(&mut self, conn: usize) {
         match self.role(conn) {
             Role::Transport(session) => self.end(session, End::TransportClose),
@@ -535,6 +550,9 @@ impl Shadow {
         if let Want::Packet(packet) = &want {
             pipe.extra = pipe.extra + packet.frames_bytes();
             pipe.busy = self.turn;
+        }
+        if let Want::Pong(payload) = &want {
+            pipe.extra = pipe.extra + Size::exactly(2 + payload.len());
         }
         if pipe.want.is_empty() {
             self.checks.touched.push(conn);

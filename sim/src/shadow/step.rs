@@ -23,6 +23,8 @@ pub(crate) enum Want {
     /// In a frame, its attachments in frames behind it.
     Packet(Parcel),
     CloseFrame,
+    /// Of the WebSocket layer: no packet, so nothing was sent in this turn.
+    Pong(Vec<u8>),
     Answer(u16, Body),
 }
 
@@ -285,6 +287,13 @@ impl Shadow {
             Want::Packet(packet) => self.compare_frames(packet, rest),
             Want::CloseFrame => match ws::frame_of(rest) {
                 Ok(Some((0x88, _, length))) => {
+                    *rest = &rest[length..];
+                    Ok(())
+                }
+                _ => Err(head(found_frame(rest))),
+            },
+            Want::Pong(pong) => match ws::frame_of(rest) {
+                Ok(Some((0x8a, payload, length))) if payload == *pong => {
                     *rest = &rest[length..];
                     Ok(())
                 }
@@ -611,7 +620,7 @@ impl Want {
         match self {
             Self::Packet(packet) => std::slice::from_ref(packet),
             Self::Answer(_, Body::Packets(packets)) => packets,
-            Self::Switch | Self::CloseFrame | Self::Answer(..) => &[],
+            Self::Switch | Self::CloseFrame | Self::Pong(_) | Self::Answer(..) => &[],
         }
     }
 

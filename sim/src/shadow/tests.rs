@@ -381,6 +381,30 @@ fn v6_a_quiet_client() {
 }
 
 #[test]
+fn v6_a_poll_that_takes_something_else_in_the_same_call() {
+    let mut bench = Bench::new(plain(), None);
+    let (id, sid, socket) = bench.polling(1);
+    bench.get(id, 1, &sid);
+    bench.verdicts.now += 50_000;
+    bench.run(|root| {
+        root.io().socket(socket).emit("e", 1);
+        root.io().socket(socket).volatile().emit("v", 1);
+    });
+    assert_eq!(bench.verdicts.failure(), None);
+}
+
+#[test]
+fn s0_a_ping_frame_has_its_pong() {
+    let script: fn(&mut Bench) = |bench| {
+        let (id, _) = bench.websocket(1);
+        bench.mark();
+        let ping = ws::frame(ws::PING, b"x", 0);
+        bench.data(id, ping, vec![Unit::WsPing(b"x".to_vec())]);
+    };
+    judges(Property::S0, &plain(), script, |turn| turn.grown.clear());
+}
+
+#[test]
 fn v8_r2_who_gets_a_broadcast() {
     let script: fn(&mut Bench) = |bench| {
         let (_, one) = bench.websocket(1);

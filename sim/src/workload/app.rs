@@ -75,7 +75,12 @@ fn with_state(state: Sent) -> App<Sent> {
         }
     });
     handlers(app.of("/"), "/");
-    let word = app.of(WORDED).authorize(|_cx, auth: Payload| {
+    let word = app.of(WORDED).authorize(|cx, auth: Payload| {
+        // A room for the time at the door, and longer for those who come in.
+        cx.state.does(Deed::Join);
+        cx.join("a");
+        let number = cx.state.next(Deed::Broadcast);
+        cx.to("a").emit("knock", number);
         let is_right = auth.argument(0) == Some(WORD);
         if is_right { admit() } else { refuse("that is not the word").with(401) }
     });
@@ -83,9 +88,19 @@ fn with_state(state: Sent) -> App<Sent> {
     let late = app.of("/late").authorize(|cx, ()| {
         let number = cx.state.next(Deed::Emit);
         cx.emit("early", number);
+        let number = cx.state.next(Deed::Emit);
+        cx.me().volatile().emit("early", number);
+        cx.state.does(Deed::Join);
+        cx.join("b");
         let (token, verdict) = cx.later();
         let io = cx.io();
-        io.after(Duration::from_millis(cx.random() % 700), |root| root.decide(token, admit()));
+        io.after(Duration::from_millis(cx.random() % 700), |root| {
+            // Not to whom it waits for.
+            let number = root.state.next(Deed::Broadcast);
+            root.of("/late").to(["a", "b"]).emit("decided", number);
+            let is_welcome = number % 8 != 0;
+            root.decide(token, if is_welcome { admit() } else { refuse("not today") });
+        });
         verdict
     });
     handlers(late, "/late");
@@ -96,7 +111,7 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
     let namespace = lifecycle(namespace);
     let namespace = rooms(namespace, name);
     let namespace = fleeting(namespace, name);
-    questions(namespace)
+    questions(namespace, name)
         .on("echo", |cx, (_n, text): (u64, String)| {
             let number = cx.state.next(Deed::Emit);
             cx.emit("echo", (number, text));
@@ -159,7 +174,11 @@ fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
             let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().emit("came", (number, cx.id()));
         })
-        .on_disconnecting(|_cx, _why| {})
+        .on_disconnecting(|cx, _why| {
+            // It has gone.
+            cx.state.does(Deed::Join);
+            cx.join("c");
+        })
         .on_disconnect(|cx, why, _rooms| {
             let id = cx.id();
             cx.state.ghosts.push_back(id);
@@ -189,6 +208,15 @@ fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a
             let number = cx.state.next(Deed::Broadcast);
             cx.io().of(name).emit("all", (number, text));
         })
+        .on("choir", move |cx, (_n, to, except): (u64, Vec<String>, Vec<String>)| {
+            let number = cx.state.next(Deed::Broadcast);
+            cx.io().of(name).to(&to).except(&except).emit("choir", number);
+        })
+        .on("empty", move |cx, (_n, room): (u64, String)| {
+            let all = cx.io().of(name).to(room.clone());
+            all.sockets().iter().for_each(|_member| cx.state.does(Deed::Leave));
+            all.leave(room);
+        })
         .on("few", move |cx, (_n, room): (u64, String)| {
             let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().except(room).volatile().emit("few", number);
@@ -203,6 +231,16 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
                 let number = cx.state.next(Deed::Emit);
                 cx.me().volatile().emit("flash", (number, &bytes));
             }
+        })
+        // Behind a reliable one, and in front of another.
+        .on("mixed", move |cx, (_n, text): (u64, String)| {
+            for is_volatile in [false, true, true, false] {
+                let number = cx.state.next(Deed::Emit);
+                let to = if is_volatile { cx.me().volatile() } else { cx.me() };
+                to.emit("mixed", (number, &text));
+            }
+            let number = cx.state.next(Deed::Broadcast);
+            cx.broadcast().volatile().emit("mixed", (number, &text));
         })
         .on("flare", move |cx, (_n, room): (u64, String)| {
             let io = cx.io();
@@ -240,14 +278,18 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
         })
 }
 
-fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
+fn questions<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a, Sent> {
     namespace
         .on("sum", |_cx, (n, text): (u64, String)| reply((n, text)))
-        .on("later", |cx, n: u64| {
+        .on("later", move |cx, n: u64| {
             let Some(token) = cx.ack() else { return };
-            let io = cx.io();
+            let (io, id) = (cx.io(), cx.id());
             io.after(Duration::from_millis(cx.random() % 3000), move |root| {
                 root.answer(token, n);
+                let number = root.state.next(Deed::Emit);
+                root.socket(id).volatile().emit("answered", number);
+                let number = root.state.next(Deed::Broadcast);
+                root.of(name).volatile().emit("answered", number);
             });
         })
         // By its token, and by a reply that comes too late.
@@ -264,6 +306,11 @@ fn questions(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
                 let ask = cx.ask("quiz", number).timeout(Duration::from_secs(4));
                 ask.then(|_cx, _answer: Result<u64, AskError>| {});
             }
+        })
+        // As long as the options say.
+        .on("wait", |cx, _n: u64| {
+            let number = cx.state.next(Deed::Ask);
+            cx.ask("question", number).then(|_cx, _answer: Result<u64, AskError>| {});
         })
         .on("ask", |cx, (_n, ms): (u64, u64)| ask(cx, ms, false))
         .on("askv", |cx, (_n, ms): (u64, u64)| ask(cx, ms, true))

@@ -3,9 +3,9 @@
 use parlor::Overflow;
 
 use super::app::{SPACES, WORD, WORDED};
-use crate::client::Leave;
 use crate::client::json;
 use crate::client::mind::{Mind, News, Seat, Wake};
+use crate::client::{Antic, Leave};
 use crate::hub::Hub;
 use crate::oracle::asks::Questions;
 
@@ -35,7 +35,9 @@ struct Visit {
 
 impl Mind for Visitor {
     fn born(&mut self, seat: &mut Seat<'_>) {
-        for name in SPACES {
+        // Who is refused first, and let in elsewhere, stays.
+        let first = seat.choose(SPACES.len() as u64) as usize;
+        for name in SPACES.into_iter().cycle().skip(first).take(SPACES.len()) {
             if seat.hub.choices.keep(seat.me.stream, name) {
                 let visit = Visit { name, ..Visit::default() };
                 self.visits.push(visit);
@@ -143,6 +145,30 @@ impl Visitor {
             0 => {}
             1 if is_restless => *seat.leave = Some(Leave::Farewell),
             2 if is_restless => *seat.leave = Some(Leave::Reset),
+            3..5 if is_restless => {
+                let antic = seat.choose(Antic::ALL.len() as u64) as usize;
+                *seat.antic = Some(Antic::ALL[antic]);
+            }
+            5 if is_restless => self.insist(seat),
+            6 if is_restless => {
+                self.say_and(seat, |visitor, place, seat| {
+                    visitor.say(place, "echo", r#","and bye""#, false, seat);
+                    *seat.leave = Some(Leave::Farewell);
+                });
+            }
+            7 if is_restless => {
+                self.say_and(seat, |visitor, place, seat| {
+                    visitor.say(place, "kick", "", false, seat);
+                    visitor.say(place, "echo", r#","too late""#, false, seat);
+                });
+            }
+            8 if is_restless => {
+                self.say_and(seat, |visitor, place, seat| {
+                    visitor.say(place, "echo", r#","in time""#, false, seat);
+                    seat.step_out(place);
+                    visitor.come_back(place, seat);
+                });
+            }
             _ if seat.is_full => {}
             _ => {
                 let name = SPACES[seat.choose(SPACES.len() as u64) as usize];
@@ -152,11 +178,30 @@ impl Visitor {
         }
     }
 
+    /// Says several things in one write, where it is a member.
+    fn say_and(&mut self, seat: &mut Seat<'_>, say: impl FnOnce(&mut Self, usize, &mut Seat<'_>)) {
+        let place = seat.spaces.iter().position(|space| space.id().is_some());
+        if let Some(place) = place {
+            say(self, place, seat);
+        }
+    }
+
+    /// Comes in anew, and does not wait for the answer.
+    fn insist(&mut self, seat: &mut Seat<'_>) {
+        let Some(place) = self.visits.iter().position(|visit| visit.name == "/late") else {
+            return;
+        };
+        self.visits[place].questions = default();
+        seat.step_out(place);
+        self.join(place, seat);
+        seat.insist(place);
+    }
+
     fn act(&mut self, place: usize, seat: &mut Seat<'_>) {
         if seat.spaces[place].id().is_none() {
             return;
         }
-        let op = seat.choose(115);
+        let op = seat.choose(124);
         let size = seat.choose(12);
         let bound = (seat.hub.profile.text_bytes_max >> size.min(8)).max(1);
         let size = seat.choose(bound) as usize;
@@ -198,6 +243,13 @@ impl Visitor {
                 self.say(place, "parting", "", false, seat);
                 self.say(place, "echo", &format!(",{text}"), false, seat);
             }
+            114..117 => self.say(place, "mixed", &format!(",{text}"), false, seat),
+            117..120 => {
+                let (to, except) = (rooms(ms), rooms(ms / 8));
+                self.say(place, "choir", &format!(",{to},{except}"), false, seat);
+            }
+            120 => self.say(place, "empty", &format!(",\"{room}\""), false, seat),
+            121 | 122 => self.say(place, "wait", "", false, seat),
             _ => self.say(place, UNHEARD, "", false, seat),
         }
     }
@@ -246,8 +298,20 @@ impl Visitor {
     }
 
     fn answer(&self, place: usize, id: u64, number: u64, seat: &mut Seat<'_>) {
-        seat.answer(place, id, &format!("[{number}]"), Vec::new());
+        // Now and then with more than was asked for.
+        let (args, attachments) = match number % 16 {
+            0 => (format!(r#"[{number},{{"_placeholder":true,"num":0}}]"#), vec![vec![7; 5]]),
+            _ => (format!("[{number}]"), Vec::new()),
+        };
+        seat.answer(place, id, &args, attachments);
     }
+}
+
+/// Some of the rooms, as a number's bits say.
+fn rooms(bits: u64) -> String {
+    let all = ["\"a\"", "\"b\"", "\"c\""].into_iter().enumerate();
+    let some: Vec<_> = all.filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, room)| room).collect();
+    format!("[{}]", some.join(","))
 }
 
 /// What may be hard to carry, besides strings.
