@@ -11,6 +11,7 @@ mod explain;
 mod fault;
 mod hub;
 mod marks;
+mod meta;
 #[doc(hidden)]
 pub mod mutants;
 pub mod net;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::choice::{ChoiceLog, Choices};
 use crate::marks::Coverage;
+use crate::meta::Related;
 use crate::oracle::{Failure, Property, Verdict};
 use crate::user::Demanded;
 use crate::world::Run;
@@ -30,6 +31,13 @@ pub(crate) trait Subject: Sync {
         None
     }
 
+    /// Compares a seed's world with itself changed, if it is the seed's turn: what that puts to
+    /// the test, and what came of it.
+    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
+        let _ = seed;
+        None
+    }
+
     /// One world, to its end or to the first thing that does not hold.
     fn run(&self, choices: Choices, is_told: bool) -> Run;
 }
@@ -43,6 +51,8 @@ pub(crate) struct Sweep {
     pub(crate) jobs: u64,
     /// Each seed twice, the second time in another thread.
     pub(crate) is_twice: bool,
+    /// Some of them are compared with themselves changed.
+    pub(crate) is_related: bool,
     /// No new seed is begun after the first that fails.
     pub(crate) is_first_enough: bool,
 }
@@ -104,7 +114,14 @@ pub(crate) fn repeat(subject: &dyn Subject, choices: &str) {
 impl Sweep {
     /// Each of these once, in this thread, whatever comes of them.
     pub(crate) fn of(seeds: Range<u64>) -> Self {
-        Self { seeds, time_max: None, jobs: 1, is_twice: false, is_first_enough: false }
+        Self {
+            seeds,
+            time_max: None,
+            jobs: 1,
+            is_twice: false,
+            is_related: false,
+            is_first_enough: false,
+        }
     }
 
     /// Runs all of it.
@@ -165,6 +182,8 @@ impl Sweep {
                 parting.map(|(after, at_most)| Finding::Parted(after, at_most)).or(failed)
             }
         };
+        let is_compared = self.is_related && finding.is_none();
+        let related = is_compared.then(|| related(subject, seed)).flatten();
         let mut sum = sum.lock().expect("no thread panics while it holds it");
         sum.runs += 1 + u64::from(self.is_twice);
         for run in [Some(&first), second.as_ref()].into_iter().flatten().flatten() {
@@ -183,8 +202,20 @@ impl Sweep {
             sum.coverage.add(run.marks);
             sum.demand(run.demanded);
         }
+        if let Some((properties, outcome)) = related {
+            sum.relate(seed, properties, outcome);
+        }
         sum.findings.extend(finding.map(|finding| (seed, finding)));
     }
+}
+
+/// What a seed's turn is, and what came of it; a panic in it is its outcome.
+fn related(subject: &dyn Subject, seed: u64) -> Option<(&'static [Property], Related)> {
+    let compared = panic::catch_unwind(AssertUnwindSafe(|| subject.related(seed)));
+    compared.unwrap_or_else(|_| {
+        let what = "comparing its world with itself panics".into();
+        Some((&[Property::M3], Related::Differ(what)))
+    })
 }
 
 impl Sum {
@@ -199,6 +230,14 @@ impl Sum {
             coverage: Coverage::default(),
             findings: Vec::new(),
             elapsed: Duration::ZERO,
+        }
+    }
+
+    fn relate(&mut self, seed: u64, properties: &[Property], outcome: Related) {
+        let times = u64::from(outcome != Related::Vacuous);
+        properties.iter().for_each(|&property| self.tried[property as usize].1 += times);
+        if let (Related::Differ(what), Some(&property)) = (outcome, properties.first()) {
+            self.findings.push((seed, Finding::Failed(Failure { property, at: 0, what })));
         }
     }
 

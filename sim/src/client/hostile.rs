@@ -1,7 +1,7 @@
 //! A client that means no good: what it says is nearly right, or right and far too much, or does
 //! not end. It notes nothing of it, and reads no more than it needs to be a nuisance.
 
-mod speech;
+pub(crate) mod speech;
 
 use super::{Me, Timer};
 use crate::hub::Hub;
@@ -62,7 +62,7 @@ impl Hostile {
     }
 
     fn speak(&mut self, me: &Me, hub: &mut Hub) {
-        let Speech { bytes, mark } = speech::of(self.sid.as_deref(), me, hub);
+        let Speech { bytes, mark } = speech::of(self.sid.as_deref(), &mut hub.choices, me.stream);
         (self.rest, self.mark) = (bytes, mark);
         self.pace = [1, 40, 1 << 20][hub.choices.choose(me.stream, 3) as usize];
     }

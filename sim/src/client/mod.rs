@@ -10,7 +10,7 @@
 
 #[cfg(test)]
 mod golden;
-mod hostile;
+pub(crate) mod hostile;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod mind;

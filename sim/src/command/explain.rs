@@ -60,7 +60,8 @@ pub(super) fn explain(options: &Options, question: Question, file: Option<&Path>
 }
 
 fn first_failure(subject: &dyn Subject, sweep: &Sweep) -> Option<ChoiceLog> {
-    let first = Sweep { is_first_enough: true, is_twice: false, ..sweep.clone() };
+    let first =
+        Sweep { is_first_enough: true, is_twice: false, is_related: false, ..sweep.clone() };
     let seed = first.run(subject).findings.first()?.0;
     Some(shrink::failing(subject, Choices::new(seed))?.log)
 }

@@ -15,7 +15,12 @@ pub(crate) const DIRECTORY: &str = "sim-bugs";
 /// The whole command.
 pub(super) fn minimize(options: &Options) -> Exit {
     let subject = Builtin(options.preset);
-    let first = Sweep { is_first_enough: true, is_twice: false, ..options.sweep.clone() };
+    let first = Sweep {
+        is_first_enough: true,
+        is_twice: false,
+        is_related: false,
+        ..options.sweep.clone()
+    };
     let sum = first.run(&subject);
     let Some(&(seed, _)) = sum.findings.first() else {
         println!("ok    nothing to make small: {}", sum.speed());

@@ -13,8 +13,9 @@ use std::process::ExitCode;
 use crate::choice::Choices;
 use crate::exhaustive::Scene;
 use crate::explain::{Kind, regression};
+use crate::meta::{self, Related};
 use crate::mutants;
-use crate::oracle::Failure;
+use crate::oracle::{Failure, Property};
 use crate::profile::Preset;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{self, Run};
@@ -100,6 +101,10 @@ impl Subject for Builtin {
     fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
         let preset = format!("{:?}", self.0);
         Some(regression(Kind::Workload(&preset), failure, seed))
+    }
+
+    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
+        meta::judge(self.0, seed)
     }
 
     fn run(&self, choices: Choices, is_told: bool) -> Run {

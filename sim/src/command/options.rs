@@ -22,6 +22,7 @@ Usage: cargo sim [--seed N | --seeds A..B] [OPTIONS]
   --jobs N          in so many threads (default: 1)
   --twice           run each twice, the second time in another thread, and compare
   --coverage        print in how many worlds each mark was hit
+  --unrelated       do not compare some of the worlds with themselves changed
   --trace           print everything that happens in a failing world, or in that of --seed
 
 Instead of running worlds:
@@ -95,7 +96,7 @@ pub(super) struct Options {
 
 pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
-    let sweep = Sweep::of(0..100);
+    let sweep = Sweep { is_related: true, ..Sweep::of(0..100) };
     let mut options = Options {
         task: Task::Sweep,
         sweep,
@@ -118,6 +119,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error
             Long("profile") => options.preset = parser.value()?.parse_with(preset)?,
             Long("jobs") => options.sweep.jobs = parser.value()?.parse_with(jobs)?,
             Long("twice") => options.sweep.is_twice = true,
+            Long("unrelated") => options.sweep.is_related = false,
             Long("trace") => options.is_traced = true,
             Long("coverage") => options.shows_coverage = true,
             Long("minimize") => options.task = Task::Minimize(options.task.file()),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::choice::Choices;
 use crate::command::{Builtin, Exit};
+use crate::meta::Related;
 use crate::oracle::Property;
 use crate::profile::Preset;
 use crate::sweep::{Finding, Subject, Sweep};
@@ -57,6 +58,10 @@ impl<S: Subject> Subject for Telling<S> {
         self.0.name()
     }
 
+    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
+        self.0.related(seed)
+    }
+
     fn run(&self, choices: Choices, is_told: bool) -> Run {
         let run = self.0.run(choices, is_told);
         println!("{RAN}");
@@ -99,7 +104,8 @@ fn first_of(
     jobs: u64,
     is_twice: bool,
 ) -> Option<(u64, Finding)> {
-    let sweep = Sweep { seeds, time_max: None, jobs, is_twice, is_first_enough: true };
+    let sweep =
+        Sweep { seeds, time_max: None, jobs, is_twice, is_related: true, is_first_enough: true };
     sweep.run(worlds).findings.into_iter().next()
 }
 

@@ -55,6 +55,9 @@ properties! {
     V3,
     /// No volatile packet waits for a poll, and on a websocket no more than the cork, or one.
     V4,
+    /// On links without limit each socket gets the same packets that are not volatile, in the same
+    /// order, with and without the volatile ones.
+    V5,
     /// To a client that has been quiet, on a calm link, a volatile packet is sent.
     V6,
     /// A volatile broadcast is sent to those of its members that can take it, and to no others.
@@ -130,9 +133,11 @@ properties! {
     T2,
     /// A ping is due one interval after the opening or the last pong, and one is out at a time.
     T3,
-    /// While a deadline is due each call fires or moves it; after that it is in the future.
+    /// While a deadline is due each call fires or moves it; after that it is in the future, and
+    /// a call before it changes nothing.
     T4,
-    /// An older time is taken as the latest that was told.
+    /// An older now is taken as the latest that was seen; another wall time at the start changes
+    /// no more than what is told of it.
     T5,
     /// A call fires at most one deadline, in the declared order, and turns are the world's.
     T6,
@@ -144,6 +149,8 @@ properties! {
     M2,
     /// Whatever bytes come, there is a legal answer or a close; nothing panics.
     M3,
+    /// Others see the same with and without a hostile client that is never admitted.
+    M4,
     /// Before a client is admitted it gets no more than a multiple of what it sent.
     M5,
     /// A session that has reached its bound is still pinged, and its close still goes out.
@@ -197,8 +204,28 @@ properties! {
     Z4,
     /// What the program's own scenario demands.
     App,
+    /// Where TCP cuts what strict clients say makes no difference but to volatile packets, and of
+    /// those more pieces lose none.
+    X1,
+    /// Calls before a deadline, and `Writable` for nothing, make no difference.
+    X2,
+    /// When the time is counted from, by whole slots of the timers, makes no difference.
+    X3,
+    /// A silent observer in a namespace of its own changes nothing for anybody else.
+    X5,
+    /// Clients get the same, volatile packets apart, by polling, by websocket and by an upgrade.
+    X6,
+    /// The rest is the same when nothing volatile is sent.
+    X8,
+    /// What two connections that share nothing say at one instant may come in either order.
+    X9,
     /// A run depends on its seed alone: no thread, clock, address or hash takes part in it.
     X12,
+    /// Whether the driver writes after each turn, each pass or each 16 ms makes no difference to
+    /// what is sent, while nothing is refused and nothing reaches the cork.
+    X13,
+    /// How many deadlines a call may fire makes no difference.
+    X14,
 }
 
 impl fmt::Display for Property {

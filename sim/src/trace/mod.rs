@@ -21,7 +21,7 @@ pub use record::{
     App, Became, Command, Dir, Entity, Fault, Flag, Input, Net, Output, Peer, Record, Step, What,
 };
 pub use replay::{Done, Ended, Given, InputLog};
-pub(crate) use replay::{UNIX_MS, secret};
+pub(crate) use replay::{Player, UNIX_MS, secret};
 pub(crate) use text::cut_to;
 pub use text::{Line, Story};
 pub use transcript::{Transcript, shown};

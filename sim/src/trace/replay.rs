@@ -30,6 +30,8 @@ pub(crate) fn secret(seed: u64) -> [u8; 32] {
 pub struct InputLog {
     /// Of the ids and of `cx.random()`.
     pub seed: u64,
+    /// The node's time at the beginning, in microseconds.
+    pub start: u64,
     /// The wall time at the beginning, in milliseconds since 1970.
     pub unix_ms: u64,
     /// The server's options.
@@ -108,7 +110,7 @@ impl InputLog {
                 _ => {}
             }
         }
-        Ok(Self { seed, unix_ms: UNIX_MS, config, given })
+        Ok(Self { seed, start: 0, unix_ms: UNIX_MS, config, given })
     }
 
     /// Feeds a program's node with all of it, and tells what each call did. Stops where a call
@@ -174,7 +176,7 @@ impl Done {
 }
 
 /// A node, and what its driver remembers.
-struct Player<S> {
+pub(crate) struct Player<S> {
     node: Node<S>,
     told: Told,
     letterbox: Letterbox<S>,
@@ -185,11 +187,12 @@ struct Player<S> {
 }
 
 impl<S: Send + 'static> Player<S> {
-    fn new(log: &InputLog, program: impl FnOnce(Handle<S>) -> App<S>) -> Self {
+    pub(crate) fn new(log: &InputLog, program: impl FnOnce(Handle<S>) -> App<S>) -> Self {
+        let start = Instant::from_micros(log.start);
         let letterbox = Letterbox::default();
         let app = program(letterbox.handle());
         let config = log.config.clone();
-        let mut node = Node::new(config, app, secret(log.seed), Instant::ZERO, log.unix_ms)
+        let mut node = Node::new(config, app, secret(log.seed), start, log.unix_ms)
             .expect("these options made a node before");
         let told = Told::default();
         let scribe = Some(Scribe::new(told.clone()));
@@ -198,7 +201,18 @@ impl<S: Send + 'static> Player<S> {
         Self { node, told, letterbox, jobs, jobs_next: 0, conns }
     }
 
-    fn call(&mut self, given: &Given) -> Result<Done, String> {
+    /// When the node wants to be called.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.node.poll_timeout().map(|(at, _why)| at.as_micros())
+    }
+
+    /// The connections that are open, and how many bytes each shows.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (u32, usize)> {
+        self.conns.iter().map(|(&number, &(_, shown))| (number, shown))
+    }
+
+    /// One call; why it cannot be made.
+    pub(crate) fn call(&mut self, given: &Given) -> Result<Done, String> {
         let at = Instant::from_micros(given.at);
         let known = |conn: &u32| {
             let known = self.conns.get(conn).copied();
@@ -261,10 +275,16 @@ impl<S: Send + 'static> Player<S> {
             self.jobs_next += 1;
         }
         for (&number, (conn, shown)) in &mut self.conns {
-            let bytes: Vec<u8> = self.node.egress(*conn).flatten().copied().collect();
-            if bytes.len() > *shown {
-                done.grown.insert(number, bytes[*shown..].to_vec());
-                *shown = bytes.len();
+            let total = self.node.egress(*conn).map(<[u8]>::len).sum();
+            if total > *shown {
+                let mut bytes = Vec::with_capacity(total - *shown);
+                let mut skip = *shown;
+                for slice in self.node.egress(*conn) {
+                    bytes.extend(&slice[skip.min(slice.len())..]);
+                    skip = skip.saturating_sub(slice.len());
+                }
+                done.grown.insert(number, bytes);
+                *shown = total;
             }
         }
         while let Some(output) = self.node.poll_output() {

@@ -24,6 +24,19 @@ pub(crate) struct Sent {
     ghosts: VecDeque<SocketId>,
     /// Where it notes what it does, where somebody reads it.
     deeds: Option<Deeds>,
+    variant: Variant,
+}
+
+/// What a comparison wants to be otherwise than it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// No ask is volatile, so nobody reacts to something volatile.
+    AsksReliably,
+    /// Nothing that is volatile is sent.
+    NothingVolatile,
 }
 
 /// Ghosts that are remembered, and questions of a quiz: more than a byte can count.
@@ -43,6 +56,16 @@ impl Sent {
         number
     }
 
+    /// The same, of what is volatile; `None` if that is not to be sent.
+    fn next_volatile(&mut self, deed: fn(u64) -> Deed) -> Option<u64> {
+        let number = self.number();
+        let is_sent = self.variant != Variant::NothingVolatile;
+        is_sent.then(|| {
+            self.does(deed(number));
+            number
+        })
+    }
+
     fn does(&self, deed: Deed) {
         if let Some(deeds) = &self.deeds {
             deeds.note(deed);
@@ -58,6 +81,11 @@ pub(crate) fn workload() -> App<Sent> {
 /// The program, which notes here what it does.
 pub(crate) fn workload_with(deeds: Deeds) -> App<Sent> {
     with_state(Sent { deeds: Some(deeds), ..Sent::default() })
+}
+
+/// The program with something in it otherwise.
+pub(crate) fn workload_as(variant: Variant) -> App<Sent> {
+    with_state(Sent { variant, ..Sent::default() })
 }
 
 fn with_state(state: Sent) -> App<Sent> {
@@ -88,8 +116,9 @@ fn with_state(state: Sent) -> App<Sent> {
     let late = app.of("/late").authorize(|cx, ()| {
         let number = cx.state.next(Deed::Emit);
         cx.emit("early", number);
-        let number = cx.state.next(Deed::Emit);
-        cx.me().volatile().emit("early", number);
+        if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+            cx.me().volatile().emit("early", number);
+        }
         cx.state.does(Deed::Join);
         cx.join("b");
         let (token, verdict) = cx.later();
@@ -122,14 +151,19 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
         })
         .on("burst", |cx, (_n, count): (u64, u64)| {
             for turn in 0..count {
-                let number = cx.state.next(Deed::Emit);
-                let to = if turn % 5 == 3 { cx.me().volatile() } else { cx.me() };
-                to.emit("burst", (number, "x".repeat(turn as usize * 40)));
+                let text = "x".repeat(turn as usize * 40);
+                if turn % 5 != 3 {
+                    let number = cx.state.next(Deed::Emit);
+                    cx.emit("burst", (number, text));
+                } else if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                    cx.me().volatile().emit("burst", (number, text));
+                }
             }
         })
         .on("volatile", |cx, (_n, text): (u64, String)| {
-            let number = cx.state.next(Deed::Emit);
-            cx.me().volatile().emit("volatile", (number, text));
+            if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                cx.me().volatile().emit("volatile", (number, text));
+            }
         })
         .on("values", |cx, all: Payload| {
             let first = all.argument(0).and_then(|text| text.parse().ok());
@@ -218,8 +252,9 @@ fn rooms<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace<'a
             all.leave(room);
         })
         .on("few", move |cx, (_n, room): (u64, String)| {
-            let number = cx.state.next(Deed::Broadcast);
-            cx.broadcast().except(room).volatile().emit("few", number);
+            if let Some(number) = cx.state.next_volatile(Deed::Broadcast) {
+                cx.broadcast().except(room).volatile().emit("few", number);
+            }
         })
 }
 
@@ -228,25 +263,32 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
     namespace
         .on("flash", |cx, (_n, bytes): (u64, Bytes)| {
             for _ in 0..2 {
-                let number = cx.state.next(Deed::Emit);
-                cx.me().volatile().emit("flash", (number, &bytes));
+                if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                    cx.me().volatile().emit("flash", (number, &bytes));
+                }
             }
         })
         // Behind a reliable one, and in front of another.
         .on("mixed", move |cx, (_n, text): (u64, String)| {
-            for is_volatile in [false, true, true, false] {
-                let number = cx.state.next(Deed::Emit);
-                let to = if is_volatile { cx.me().volatile() } else { cx.me() };
-                to.emit("mixed", (number, &text));
+            let number = cx.state.next(Deed::Emit);
+            cx.emit("mixed", (number, &text));
+            for _ in 0..2 {
+                if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                    cx.me().volatile().emit("mixed", (number, &text));
+                }
             }
-            let number = cx.state.next(Deed::Broadcast);
-            cx.broadcast().volatile().emit("mixed", (number, &text));
+            let number = cx.state.next(Deed::Emit);
+            cx.emit("mixed", (number, &text));
+            if let Some(number) = cx.state.next_volatile(Deed::Broadcast) {
+                cx.broadcast().volatile().emit("mixed", (number, &text));
+            }
         })
         .on("flare", move |cx, (_n, room): (u64, String)| {
             let io = cx.io();
             let some = || io.of(name).to(room.clone()).to("b").except("c");
-            let number = cx.state.next(Deed::Broadcast);
-            some().volatile().emit("flare", (number, Bytes::copy_from_slice(&[7; 40])));
+            if let Some(number) = cx.state.next_volatile(Deed::Broadcast) {
+                some().volatile().emit("flare", (number, Bytes::copy_from_slice(&[7; 40])));
+            }
             let number = cx.state.next(Deed::Broadcast);
             some().emit("flared", number);
         })
@@ -267,13 +309,15 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
             // Two of one instant are two turns.
             for _ in 0..2 {
                 cx.me().after(Duration::from_millis(ms), |cx| {
-                    let number = cx.state.next(Deed::Emit);
-                    cx.me().volatile().emit("beat", number);
+                    if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                        cx.me().volatile().emit("beat", number);
+                    }
                 });
             }
             cx.me().after(Duration::from_millis(ms / 2), move |cx| {
-                let number = cx.state.next(Deed::Broadcast);
-                cx.io().of(name).volatile().emit("beats", number);
+                if let Some(number) = cx.state.next_volatile(Deed::Broadcast) {
+                    cx.io().of(name).volatile().emit("beats", number);
+                }
             });
         })
 }
@@ -286,10 +330,12 @@ fn questions<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespac
             let (io, id) = (cx.io(), cx.id());
             io.after(Duration::from_millis(cx.random() % 3000), move |root| {
                 root.answer(token, n);
-                let number = root.state.next(Deed::Emit);
-                root.socket(id).volatile().emit("answered", number);
-                let number = root.state.next(Deed::Broadcast);
-                root.of(name).volatile().emit("answered", number);
+                if let Some(number) = root.state.next_volatile(Deed::Emit) {
+                    root.socket(id).volatile().emit("answered", number);
+                }
+                if let Some(number) = root.state.next_volatile(Deed::Broadcast) {
+                    root.of(name).volatile().emit("answered", number);
+                }
             });
         })
         // By its token, and by a reply that comes too late.
@@ -313,7 +359,10 @@ fn questions<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespac
             cx.ask("question", number).then(|_cx, _answer: Result<u64, AskError>| {});
         })
         .on("ask", |cx, (_n, ms): (u64, u64)| ask(cx, ms, false))
-        .on("askv", |cx, (_n, ms): (u64, u64)| ask(cx, ms, true))
+        .on("askv", |cx, (_n, ms): (u64, u64)| {
+            let is_volatile = cx.state.variant == Variant::Plain;
+            ask(cx, ms, is_volatile);
+        })
 }
 
 /// Several timers of one instant, one that repeats until it is taken back, and one that is taken
@@ -356,4 +405,40 @@ fn ask(cx: &mut Cx<'_, Sent>, ms: u64, volatile: bool) {
             }
         },
     );
+}
+
+/// The same events, of an application without a state: each handler knows its own socket and
+/// nobody else, and nothing that it says depends on when it runs.
+pub(crate) fn apart() -> App<()> {
+    let mut app = App::new();
+    for name in SPACES {
+        app.of(name)
+            .on_connect(|cx| {
+                cx.emit("welcome", cx.id());
+            })
+            .on("echo", |cx, (n, text): (u64, String)| {
+                cx.emit("echo", (n, text));
+            })
+            .on("bytes", |cx, (n, bytes): (u64, Bytes)| {
+                cx.emit("bytes", (n, &bytes, &bytes));
+            })
+            .on("sum", |_cx, (n, text): (u64, String)| reply((n, text)))
+            .on("volatile", |cx, (n, text): (u64, String)| {
+                cx.me().volatile().emit("volatile", (n, text));
+            })
+            .on("burst", |cx, (n, count): (u64, u64)| {
+                for turn in 0..count {
+                    let to = if turn % 5 == 3 { cx.me().volatile() } else { cx.me() };
+                    to.emit("burst", (n, turn));
+                }
+            })
+            .on("ask", |cx, (n, ms): (u64, u64)| {
+                let asked = cx.me().ask("question", n).timeout(Duration::from_millis(ms));
+                asked.then(|cx, answer: Result<u64, AskError>| {
+                    cx.emit("settled", answer.is_ok());
+                });
+            })
+            .on("kick", |cx, _n: u64| cx.disconnect());
+    }
+    app
 }

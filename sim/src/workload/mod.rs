@@ -4,5 +4,5 @@
 mod app;
 mod visitor;
 
-pub(crate) use app::{workload, workload_with};
+pub(crate) use app::{Variant, WORD, WORDED, apart, workload, workload_as, workload_with};
 pub(crate) use visitor::Visitor;

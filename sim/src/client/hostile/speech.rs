@@ -1,8 +1,8 @@
 //! What hostile clients say. Half of it is as it was meant; the other half is damaged: single bits
 //! and bytes, or whole pieces put elsewhere, so that the damage reaches every layer.
 
-use super::super::{Me, http, ws};
-use crate::hub::Hub;
+use super::super::{http, ws};
+use crate::choice::{Choices, Stream};
 use crate::marks::Mark;
 
 /// Attachments that a bomb promises.
@@ -11,15 +11,15 @@ const BOMB: u64 = 100_000;
 const DEPTH_MAX: u64 = 10_000;
 const FLOOD_MAX: u64 = 200;
 
-pub(super) struct Speech {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Speech {
+    pub(crate) bytes: Vec<u8>,
     /// What the server has come through when it has heard all of it.
-    pub(super) mark: Option<Mark>,
+    pub(crate) mark: Option<Mark>,
 }
 
 /// Something that is nearly right. `sid`: of a session that the client was given.
-pub(super) fn of(sid: Option<&str>, me: &Me, hub: &mut Hub) -> Speech {
-    let mut draw = |bound| hub.choices.choose(me.stream, bound);
+pub(crate) fn of(sid: Option<&str>, choices: &mut Choices, stream: Stream) -> Speech {
+    let mut draw = |bound| choices.choose(stream, bound);
     let mut mark = None;
     let mut bytes = match draw(12) {
         0 => http::get(None).repeat(1 + draw(20) as usize),
