@@ -137,6 +137,10 @@ impl Shadow {
             fate = match told {
                 Some(SendStatus::Sent | SendStatus::Backlogged { .. }) => Fate::Goes,
                 Some(SendStatus::Dropped) if kind.is_volatile() => Fate::Dropped(why),
+                Some(SendStatus::Gone) if !kind.is_volatile() && self.terms.closes_at_bound => {
+                    Fate::Over
+                }
+                Some(SendStatus::Dropped) if !self.terms.closes_at_bound => Fate::Over,
                 _ => {
                     self.give_up(session);
                     return fate;

@@ -664,6 +664,8 @@ impl Shadow {
     /// Not all is known of this session any longer.
     pub(super) fn give_up(&mut self, session: u64) {
         self.has_strangers = true;
+        // Nor whether its sockets have ended in this very turn.
+        self.checks.is_unclear = true;
         let peer = &mut self.peers[session as usize];
         peer.is_judged = false;
         for key in [&mut peer.heartbeat, &mut peer.connect, &mut peer.closing] {
