@@ -138,8 +138,11 @@ impl Pipe {
     pub(crate) fn volatile_sent(&mut self, end: u64, bytes: u64) -> (u64, u64) {
         self.volatile.push_back((end, bytes));
         self.volatile_unsent += bytes;
+        // The first may be out in part.
+        let is_out = |&(end, bytes): &(u64, u64)| (self.out + bytes).saturating_sub(end);
+        let out = self.volatile.front().map(is_out);
         let largest = self.volatile.iter().map(|&(_, bytes)| bytes).max();
-        (self.volatile_unsent, largest.unwrap_or_default())
+        (self.volatile_unsent - out.unwrap_or_default(), largest.unwrap_or_default())
     }
 
     /// The node has released it.

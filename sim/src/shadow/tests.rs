@@ -357,6 +357,24 @@ fn v4_a_volatile_that_waited_for_its_poll() {
 }
 
 #[test]
+fn v4_what_is_out_of_a_packet_does_not_wait() {
+    let config = Config { volatile: parlor::Volatile::Turn { cork_bytes_max: 100 }, ..plain() };
+    let mut bench = Bench::new(config, None);
+    let (id, socket) = bench.websocket(1);
+    bench.flush();
+    let volatile = |bench: &mut Bench, bytes: usize| {
+        bench.run(|root| {
+            root.io().socket(socket).volatile().emit("v", "x".repeat(bytes));
+        });
+    };
+    volatile(&mut bench, 100);
+    bench.sent(id, 100, false);
+    volatile(&mut bench, 1);
+    assert_eq!(bench.verdicts.failure(), None);
+    assert_eq!(bench.node.stats().volatile_cork, 0);
+}
+
+#[test]
 fn v6_a_quiet_client() {
     let script: fn(&mut Bench) = |bench| {
         let (id, _, socket) = bench.polling(1);
