@@ -529,10 +529,18 @@ impl Shadow {
         self.pipes[conn].is_closing = true;
         let Some(session) = self.pipes[conn].session else { return };
         self.abort_requests(conn, session);
-        if is_broken && self.peers[session as usize].answered_on == Some(conn) {
+        if is_broken && self.may_be_lost(conn, session) {
             self.checks.tested(Property::P4);
             self.end(session, End::Other);
         }
+    }
+
+    /// Whether a session's latest answer went out there, or an older one that is not all out.
+    fn may_be_lost(&self, conn: usize, session: u64) -> bool {
+        let (peer, out) = (&self.peers[session as usize], self.pipes[conn].out);
+        let is_in =
+            |charge: &Charge| charge.conn == conn && charge.until.is_none_or(|until| until > out);
+        peer.answered_on == Some(conn) || peer.charges.iter().any(is_in)
     }
 }
 

@@ -681,6 +681,20 @@ fn p4_a_poll_answer_that_may_be_lost() {
         bench.eof(id);
     };
     judges(Property::P4, &plain(), orderly, |turn| turn.of(0).extend(answer("1")));
+    // An older answer that was never all out is lost as well.
+    let older: fn(&mut Bench) = |bench| {
+        let (id, sid, socket) = bench.polling(1);
+        bench.get(id, 1, &sid);
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "x".repeat(100));
+        });
+        bench.sent(id, 20, true);
+        let other = bench.accept();
+        bench.get(other, 1, &sid);
+        bench.mark();
+        bench.lost(id);
+    };
+    judges(Property::P4, &plain(), older, |turn| turn.records.clear());
 }
 
 #[test]
