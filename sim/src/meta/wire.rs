@@ -12,12 +12,14 @@ use crate::client::Kind;
 use crate::trace::{self, Done, Given, Input, InputLog, Output};
 use crate::workload::{Variant, workload_as};
 
-/// As if there were no bound that a driver can reach by flushing late, and no cork.
+/// As if there were no bound that a driver can reach by flushing late or reading much at once, and
+/// no cork.
 fn unbounded(log: &InputLog) -> InputLog {
     let mut log = log.clone();
     log.config.volatile = parlor::Volatile::Turn { cork_bytes_max: u32::MAX };
     log.config.limits.egress_bytes_max = u32::MAX;
     log.config.limits.egress_bytes_total_max = u64::MAX;
+    log.config.limits.connects_pending_max = u32::MAX;
     log
 }
 
@@ -35,14 +37,35 @@ pub(super) fn resegmented(
         matches!(kind, Some(Kind::Polling | Kind::WebSocket | Kind::Upgrading))
     };
     let base = play(&log, patient(), |_io| workload_as(Variant::AsksReliably));
-    let crowded = crowded(&base);
+    let (mut whole, came) = (crowded(&base), connecting(&base));
+    loop {
+        let may_cut = |at, conn| is_strict(conn) && !whole.contains(&(at, conn));
+        let (other, is_tried) = in_pieces(&log, may_cut, choices, stream);
+        let two = play(&other, patient(), |_io| workload_as(Variant::AsksReliably));
+        let parting = but_for_volatile(&base, &two);
+        // A CONNECT is not completed where the rest of its read breaks the rules: then handlers run
+        // for it that did not, and the read has to stay whole.
+        let more: Vec<_> = connecting(&two).difference(&came).copied().collect();
+        if parting.is_none() || more.iter().all(|place| whole.contains(place)) {
+            return Related::of(is_tried, parting);
+        }
+        whole.extend(more);
+    }
+}
+
+/// A log in which what may be cut is cut; whether anything is.
+fn in_pieces(
+    log: &InputLog,
+    may_cut: impl Fn(u64, u32) -> bool,
+    choices: &mut Choices,
+    stream: Stream,
+) -> (InputLog, bool) {
     let mut other = log.clone();
     other.given.clear();
     let mut is_tried = false;
     for given in &log.given {
         let pieces = match &given.input {
-            Input::Data { conn, .. } if !is_strict(*conn) => Vec::new(),
-            Input::Data { conn, .. } if crowded.contains(&(given.at, *conn)) => Vec::new(),
+            Input::Data { conn, .. } if !may_cut(given.at, *conn) => Vec::new(),
             Input::Data { bytes, .. } if polls_behind(bytes) => Vec::new(),
             Input::Data { bytes, .. } if bytes.len() > 1 => cut(bytes, choices, stream),
             _ => Vec::new(),
@@ -56,8 +79,19 @@ pub(super) fn resegmented(
         let (at, n) = (given.at, given.n);
         other.given.extend(inputs.map(|input| Given { at, input, done: Done::default(), n }));
     }
-    let two = play(&other, patient(), |_io| workload_as(Variant::AsksReliably));
-    Related::of(is_tried, but_for_volatile(&base, &two))
+    (other, is_tried)
+}
+
+/// When handlers ran for a CONNECT that came on a connection.
+fn connecting(all: &[Played]) -> BTreeSet<(u64, u32)> {
+    let connects =
+        |app: &trace::App| matches!(app, trace::App::Enter { event, .. } if is_connect(event));
+    let all = all.iter().filter(|played| played.done.app.iter().any(connects));
+    all.filter_map(|played| Some((played.at, played.conn?))).collect()
+}
+
+fn is_connect(event: &str) -> bool {
+    matches!(event, "authorize" | "on_connect")
 }
 
 /// Whether a poll stands behind something else: if that is a CONNECT, it is completed when the poll
@@ -86,7 +120,7 @@ fn crowded(all: &[Played]) -> BTreeSet<(u64, u32)> {
             let Some(socket) = sock else { continue };
             ran.sockets.insert(socket);
             match &**event {
-                "authorize" | "on_connect" => ran.connects = true,
+                event if is_connect(event) => ran.connects = true,
                 "on_disconnecting" | "on_disconnect" => ran.ends = true,
                 _ => ran.does_more = true,
             }
