@@ -19,7 +19,7 @@ use crate::sweep::{Finding, Subject, Sweep};
 use crate::world::Run;
 
 /// A process in which no world has ended for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Seeds of one thread between two lines. The first of them runs twice, which finds what depends on
 /// addresses and costs an eighth.
 const STRIDE: u64 = 8;
@@ -154,16 +154,20 @@ fn first_of(
 }
 
 /// Sweeps with a built simulator; `told` hears how many seeds have held. Where the core without an
-/// edit fails as well, nothing has been noticed: the seeds behind it decide.
+/// edit fails as well, nothing has been noticed: the seeds behind it decide. On a busy machine a
+/// world may last; what hangs does so again.
 pub(super) fn hunt(
     binary: &Path,
     budget: u64,
     jobs: u64,
     told: &dyn Fn(u64),
 ) -> Result<Fate, String> {
-    let mut first = 0;
+    let (mut first, mut hung_at) = (0, None);
     while first < budget {
         match hunt_from(binary, first, budget, jobs, told)? {
+            Fate::Killed { seed, how: How::Hung, .. } if hung_at != Some(seed) => {
+                (first, hung_at) = (seed, Some(seed));
+            }
             Fate::Killed { seed, .. } if !is_clean(seed) => first = seed + 1,
             fate => return Ok(fate),
         }

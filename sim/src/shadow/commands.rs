@@ -155,13 +155,19 @@ impl Shadow {
             self.judge_calm(session, size, fate);
         }
         match fate {
-            Fate::Goes => self.reliable(session, packet),
+            Fate::Goes => {
+                self.reliable(session, packet);
+                self.left_behind(session, false);
+            }
             Fate::Dropped(why) => {
                 self.counters.dropped(why);
                 self.checks.dropped(session, packet);
             }
             Fate::Over if self.terms.closes_at_bound => self.end(session, End::Overflow),
-            Fate::Over => self.counters.overflow_dropped += 1,
+            Fate::Over => {
+                self.counters.overflow_dropped += 1;
+                self.left_behind(session, true);
+            }
             Fate::Gone | Fate::Open(_) => {}
         }
         fate
@@ -249,6 +255,7 @@ impl Shadow {
                     self.sockets.forget(socket);
                 }
             }
+            Record::Drained(id) => self.drained(*id),
             Record::Knocks { .. } | Record::Joined { .. } | Record::Ending(_) => {}
         }
     }
@@ -317,7 +324,7 @@ impl Shadow {
     }
 
     /// Whether what was just sent stands in a backlog.
-    fn backlog(&mut self, session: u64) -> Told {
+    pub(super) fn backlog(&mut self, session: u64) -> Told {
         let peer = &self.peers[session as usize];
         let refused = match peer.on {
             Carrier::WebSocket(conn) => self.pipes[conn].refused,

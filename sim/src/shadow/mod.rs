@@ -14,8 +14,10 @@
 //! | [`time`] | what deadlines do to them |
 //! | [`social`] | namespaces and rooms: what messages mean |
 //! | [`commands`] | what the program says, and whether it goes out: the word `W` |
+//! | [`behind`] | who is behind, and has caught up |
 //! | [`step`] | the step equation, and the name of what broke it |
 
+mod behind;
 mod commands;
 mod deadline;
 mod engine;
@@ -203,6 +205,7 @@ impl Shadow {
         for record in call.records {
             self.read(record, names);
         }
+        self.judge_caught_up();
         self.shut(call, verdicts);
     }
 
@@ -216,10 +219,7 @@ impl Shadow {
             }
             &Cause::Eof { conn } => self.ended(conn),
             &Cause::Lost { conn } => self.lost(conn, true),
-            &Cause::Sent { conn, bytes, is_refused } => {
-                self.active(conn);
-                self.pipes[conn].sent(bytes, is_refused);
-            }
+            &Cause::Sent { conn, bytes, is_refused } => self.sent(conn, bytes, is_refused),
             &Cause::Timeout { due, wake } => self.expired(due, wake, call),
             Cause::Data { .. } | Cause::Writable | Cause::Outside => {}
         }

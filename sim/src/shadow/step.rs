@@ -57,6 +57,8 @@ pub(crate) struct Checks {
     pub(crate) touched: Vec<usize>,
     /// Sessions whose poll was answered.
     pub(crate) charged: Vec<u64>,
+    /// Who has caught up in this call, and is to be told so.
+    pub(super) caught_up: Option<u64>,
     /// A stranger's socket ended in this call: since when is the node's business.
     pub(crate) is_unclear: bool,
     pub(crate) sends: Vec<(Told, Outcome)>,
