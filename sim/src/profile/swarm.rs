@@ -320,6 +320,12 @@ impl Draw<'_> {
         }
         if self.happens("dropping", 1, 4) {
             config.overflow = Overflow::DropMessage;
+            // Nobody is cut off by these, however tight they are.
+            limits.egress_bytes_max = self.scale_down(2000, 65_536) as u32;
+            if self.happens("bound-of-all", 1, 3) {
+                let times = 4 - self.below(4);
+                limits.egress_bytes_total_max = times * u64::from(limits.egress_bytes_max);
+            }
         }
         if self.happens("few-asks", 1, 4) {
             limits.asks_per_socket_max = 3 - self.below(3) as u32;

@@ -42,9 +42,10 @@ impl Shadow {
         let session = session.filter(is_there);
         let waited = session.map(|session| self.waiting(session));
         self.pipes[conn].sent(bytes, is_refused);
+        self.unsent -= bytes;
         let (Some(session), Some(waited)) = (session, waited) else { return };
         let is_out = match self.peers[session as usize].on {
-            Carrier::WebSocket(own) => own == conn && bytes > 0 && self.pipes[conn].is_empty(),
+            Carrier::WebSocket(own) => own == conn && bytes > 0 && self.pipes[conn].left() == 0,
             Carrier::Polling => waited.high > 0 && self.waiting(session).high == 0,
         };
         if is_out && self.peers[session as usize].behind == Behind::Yes {

@@ -125,11 +125,12 @@ pub(crate) struct Pipe {
 impl Pipe {
     /// Bytes that it holds.
     pub(crate) fn unsent(&self) -> Size {
-        Size::exactly((self.appended - self.out) as usize) + self.extra
+        Size::exactly(self.left() as usize) + self.extra
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.appended == self.out
+    /// Bytes that the kernel does not have.
+    pub(super) fn left(&self) -> u64 {
+        self.appended - self.out
     }
 
     pub(crate) fn sent(&mut self, bytes: u64, is_refused: bool) {

@@ -142,6 +142,8 @@ pub(crate) struct Shadow {
     entrants: VecDeque<social::Entrant>,
     /// Whether there ever was a session of which not all is known.
     has_strangers: bool,
+    /// Bytes on all connections that the kernel does not have.
+    unsent: u64,
     /// Broadcasts so far.
     casts: u64,
     checks: Checks,
@@ -187,6 +189,7 @@ impl Shadow {
             reading: Vec::new(),
             entrants: VecDeque::new(),
             has_strangers: false,
+            unsent: 0,
             casts: 0,
             checks: Checks::default(),
             counters: Counters::default(),
@@ -198,6 +201,7 @@ impl Shadow {
         self.now = verdicts.now;
         self.turn += 1;
         self.checks.begin();
+        self.checks.released = call.acts.iter().map(|act| self.released(act)).sum();
         self.collect_entrants(call.records);
         self.caused(call, names);
         self.complete_connects(names);
@@ -207,6 +211,13 @@ impl Shadow {
         }
         self.judge_caught_up();
         self.shut(call, verdicts);
+    }
+
+    fn released(&self, act: &Act) -> u64 {
+        match *act {
+            Act::Close(conn, _) => self.pipes[conn].left(),
+            Act::Pause(_) | Act::Resume(_) | Act::Shut(_) => 0,
+        }
     }
 
     fn caused(&mut self, call: &Call<'_>, names: &dyn Names) {
