@@ -18,6 +18,8 @@ fn unbounded(log: &InputLog) -> InputLog {
     log.config.volatile = parlor::Volatile::Turn { cork_bytes_max: u32::MAX };
     log.config.limits.egress_bytes_max = u32::MAX;
     log.config.limits.egress_bytes_total_max = u64::MAX;
+    // Above it a ping of the WebSocket layer has no pong.
+    log.config.limits.egress_bytes_high = u32::MAX;
     log
 }
 
@@ -43,6 +45,7 @@ pub(super) fn resegmented(
         let pieces = match &given.input {
             Input::Data { conn, .. } if !is_strict(*conn) => Vec::new(),
             Input::Data { conn, .. } if crowded.contains(&(given.at, *conn)) => Vec::new(),
+            Input::Data { bytes, .. } if polls_behind(bytes) => Vec::new(),
             Input::Data { bytes, .. } if bytes.len() > 1 => cut(bytes, choices, stream),
             _ => Vec::new(),
         };
@@ -59,6 +62,12 @@ pub(super) fn resegmented(
     Related::of(is_tried, but_for_volatile(&base, &two))
 }
 
+/// Whether a poll stands behind something else: if that is a CONNECT, it is completed when the poll
+/// is read too, and has only itself for an answer.
+fn polls_behind(bytes: &[u8]) -> bool {
+    bytes.windows(5).skip(1).any(|window| window == b"GET /")
+}
+
 /// Fires all that is due, and writes when all that has come is read.
 pub(super) fn patient() -> Manner<'static> {
     Manner::diligent(Flushing::EachPass)
@@ -66,14 +75,17 @@ pub(super) fn patient() -> Manner<'static> {
 
 /// When a connection said something together with a CONNECT, which is completed when all of the
 /// read is decoded, or together with an end, in front of which commands already say that their
-/// socket has gone: what handlers do depends on the cut.
+/// socket has gone, and behind which a CONNECT is not completed: what handlers do depends on the
+/// cut.
 fn crowded(all: &[Played]) -> BTreeSet<(u64, u32)> {
     let mut ran: BTreeMap<(u64, u32), Ran<'_>> = BTreeMap::new();
     for Played { at, conn, done } in all {
         let Some(conn) = *conn else { continue };
         for app in &done.app {
-            let trace::App::Enter { sock: Some(socket), event, .. } = app else { continue };
+            let trace::App::Enter { sock, event, .. } = app else { continue };
             let ran = ran.entry((*at, conn)).or_default();
+            ran.is_over |= &**event == "on_close";
+            let Some(socket) = sock else { continue };
             ran.sockets.insert(socket);
             match &**event {
                 "authorize" | "on_connect" => ran.connects = true,
@@ -91,13 +103,16 @@ struct Ran<'a> {
     sockets: BTreeSet<&'a str>,
     connects: bool,
     ends: bool,
+    /// The session is.
+    is_over: bool,
     does_more: bool,
 }
 
 impl Ran<'_> {
     fn is_crowded(&self) -> bool {
-        let is_alone = self.sockets.len() == 1 && !(self.connects && self.ends);
-        self.connects && !is_alone || self.ends && (self.does_more || self.connects)
+        let is_alone = self.sockets.len() == 1;
+        let ends_alone = is_alone && !self.does_more && !self.connects;
+        self.is_over || self.connects && !is_alone || self.ends && !ends_alone
     }
 }
 

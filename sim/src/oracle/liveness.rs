@@ -30,7 +30,8 @@ pub(crate) struct Liveness {
     /// Who is not well yet, since the healing.
     awaited: Vec<bool>,
     has_outsiders: bool,
-    /// Who was let into no namespace: the server ends their sessions again and again.
+    /// Who was let into no namespace: the server ends their sessions again and again. And who asked
+    /// on a connection that the server was just giving up.
     excused: BTreeSet<usize>,
     /// Which second, and the requests in it, of each client.
     pace: BTreeMap<usize, (u64, u32)>,
@@ -58,7 +59,7 @@ impl Liveness {
         }
     }
 
-    /// A client's session is over, and was a member of nothing.
+    /// A client has a reason to begin again: it was a member of nothing, or unlucky.
     pub(crate) fn excuse(&mut self, client: usize) {
         self.excused.insert(client);
     }

@@ -120,6 +120,8 @@ struct Terms {
     sessions_max: usize,
     asks_max: usize,
     rooms_max: usize,
+    namespaces_max: usize,
+    connecting_max: usize,
     max_payload: u64,
     /// After so long without anything under way a client can take a volatile packet.
     quiet: Option<u64>,
@@ -138,6 +140,8 @@ pub(crate) struct Shadow {
     sockets: Sockets,
     /// CONNECTs that were read in this call.
     reading: Vec<social::Join>,
+    /// Sockets whose CONNECT was read, and others until the next one is.
+    connecting: Vec<usize>,
     /// Who came in this call, as the program was told.
     entrants: VecDeque<social::Entrant>,
     /// Whether there ever was a session of which not all is known.
@@ -174,6 +178,8 @@ impl Shadow {
             sessions_max: limits.sessions_max as usize,
             asks_max: limits.asks_per_socket_max as usize,
             rooms_max: limits.rooms_per_socket_max as usize,
+            namespaces_max: limits.namespaces_per_session_max as usize,
+            connecting_max: limits.connects_pending_max as usize,
             max_payload: config.max_payload.into(),
             quiet,
         };
@@ -187,6 +193,7 @@ impl Shadow {
             deadlines: Deadlines::default(),
             sockets: Sockets::default(),
             reading: Vec::new(),
+            connecting: Vec::new(),
             entrants: VecDeque::new(),
             has_strangers: false,
             unsent: 0,
