@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::behind::Behind;
 use super::deadline::{Due, Key};
 use super::parcel::{Parcel, Size};
 use super::step::{Body, Want};
@@ -46,6 +47,7 @@ pub(crate) struct Peer {
     pub(crate) known_as: Option<super::CoreSession>,
     /// Reliable packets since `2probe`.
     pub(crate) since_probe: u64,
+    pub(super) behind: Behind,
     /// When anything was last under way from it or to it.
     pub(crate) active_at: u64,
 }
@@ -123,7 +125,12 @@ pub(crate) struct Pipe {
 impl Pipe {
     /// Bytes that it holds.
     pub(crate) fn unsent(&self) -> Size {
-        Size::exactly((self.appended - self.out) as usize) + self.extra
+        Size::exactly(self.left() as usize) + self.extra
+    }
+
+    /// Bytes that the kernel does not have.
+    pub(super) fn left(&self) -> u64 {
+        self.appended - self.out
     }
 
     pub(crate) fn sent(&mut self, bytes: u64, is_refused: bool) {

@@ -767,3 +767,42 @@ fn a_node_that_stops() {
     bench.turn(Cause::Outside, Node::shutdown);
     assert_eq!(bench.verdicts.failure(), None);
 }
+
+#[test]
+fn e6_one_drained_when_all_is_out() {
+    let script: fn(&mut Bench) = |bench| {
+        let (id, socket) = bench.websocket(1);
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "more than eight bytes");
+        });
+        bench.sent(id, 5, false);
+        bench.mark();
+        bench.flush();
+        bench.say(id, r#"42["echo",""]"#);
+    };
+    let config = || {
+        let mut config = Config::default();
+        config.limits.egress_bytes_high = 8;
+        config
+    };
+    judges(Property::E6, &config(), script, |turn| {
+        turn.records.retain(|record| !matches!(record, Record::Drained(_)));
+    });
+    judges(Property::E6, &config(), script, |turn| {
+        let again: Vec<_> = turn.records.clone();
+        turn.records.extend(again);
+    });
+    // It waits for a poll, and goes out on the websocket.
+    let script: fn(&mut Bench) = |bench| {
+        let (_, sid, socket) = bench.polling(1);
+        let websocket = bench.probe(1, &sid);
+        bench.flush();
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "more than eight bytes");
+        });
+        bench.say(websocket, "5");
+        bench.mark();
+        bench.flush();
+    };
+    judges(Property::E6, &config(), script, |turn| turn.records.clear());
+}
