@@ -281,10 +281,18 @@ impl Hub {
             }
             let client = match event {
                 Event::Down(id) | Event::ResetDown(id) => Some(self.conns[id].client),
+                Event::Up(id) | Event::ResetUp(id) => Some(self.conns[id].client),
+                Event::DueUp(id) | Event::DueDown(id) => Some(self.conns[id].client),
                 Event::Client(client, ..) => Some(client),
                 _ => None,
             };
             crossing.happens(self.now, event, client);
+            if let (Event::Up(id), Some(client)) = (event, client)
+                && self.conns[id].up.under_way(1).is_none()
+                && self.conns[id].unsent.is_empty()
+            {
+                crossing.arrives(client, id);
+            }
         }
         self.queue.extend(all.into_iter().map(Reverse));
         event
@@ -443,6 +451,9 @@ impl Hub {
 
     /// A client resets.
     pub(crate) fn reset_by_client(&mut self, id: usize) {
+        if let Some(crossing) = &mut self.crossing {
+            crossing.speaks(self.conns[id].client, Some(id));
+        }
         let conn = &mut self.conns[id];
         conn.is_left = true;
         conn.client_end().abort();
@@ -450,6 +461,9 @@ impl Hub {
     }
 
     fn client_pumps(&mut self, id: usize) {
+        if let Some(crossing) = &mut self.crossing {
+            crossing.speaks(self.conns[id].client, Some(id));
+        }
         let conn = &mut self.conns[id];
         if !conn.unsent.is_empty() {
             let taken = conn.up.write(self.now, &conn.unsent);
@@ -567,7 +581,11 @@ impl Hub {
             self.pump_up(id);
         }
         let (bytes, is_end) = self.read_down(id);
-        (bytes, is_end || arrived == Arrived::Reset)
+        let read = (bytes, is_end || arrived == Arrived::Reset);
+        if let Some(crossing) = &mut self.crossing {
+            crossing.hears(id, self.conns[id].client, &read);
+        }
+        read
     }
 
     pub(crate) fn read_down(&mut self, id: usize) -> (Vec<u8>, bool) {
@@ -597,6 +615,9 @@ impl Hub {
     }
 
     pub(crate) fn timer(&mut self, after: u64, client: usize, life: u32, timer: Timer) {
+        if let Some(crossing) = &mut self.crossing {
+            crossing.speaks(client, None);
+        }
         self.push(self.now + after, Event::Client(client, life, timer));
     }
 

@@ -551,6 +551,9 @@ impl<S: Send + 'static> Server<S> {
         asks.shut(verdicts);
         let clock = self.node.server().now().as_micros();
         egress::clock(hub.now, clock, verdicts);
+        if let Some(crossing) = &mut hub.crossing {
+            crossing.shows(self.node.stats(), wake);
+        }
         self.wake_for_deadline(hub);
         if hub.profile.aim.is_some_and(|aim| hub.marks.is_fresh(aim.mark)) {
             hub.scout.place().into_iter().for_each(|id| fault::take_aim(id, hub));
@@ -659,6 +662,9 @@ impl<S: Send + 'static> Server<S> {
     }
 
     fn hear_one(&mut self, seen: Seen, hub: &mut Hub) {
+        if let (true, Some(crossing)) = (seen.is_about_all(), &mut hub.crossing) {
+            crossing.touch_all();
+        }
         hub.marks.seen(&seen);
         hub.scout.seen(&seen, &mut hub.marks);
         let Hub { sockets, asks, verdicts, rules, .. } = hub;

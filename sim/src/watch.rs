@@ -44,6 +44,19 @@ pub(crate) enum Seen {
     Kick(SocketId),
 }
 
+impl Seen {
+    /// Whether it may matter to other sockets than those whose connections tell. Numbers of asks
+    /// are their namespace's; who is a member decides who gets a broadcast.
+    pub(crate) fn is_about_all(&self) -> bool {
+        match self {
+            Self::Told(..) | Self::Event(..) | Self::Settled(..) | Self::Emit { .. } => false,
+            Self::Ask { .. } | Self::Broadcast(..) => true,
+            Self::Connect(..) | Self::Disconnecting(_) | Self::Disconnect(_) => true,
+            Self::Join(..) | Self::Leave(..) | Self::Kick(_) => true,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Broadcast {
     pub(crate) rooms: Vec<Box<str>>,

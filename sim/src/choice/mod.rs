@@ -373,6 +373,23 @@ impl Choices {
         }
     }
 
+    /// Whether each way is to be gone, even if it can only say what another says.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(&self.source, Source::Paths(paths) if paths.is_plain())
+    }
+
+    /// Ends the run here: another way says all that this one can.
+    pub(crate) fn leave(&mut self) {
+        if let Source::Paths(paths) = &mut self.source {
+            paths.leave();
+        }
+    }
+
+    /// Whether the run has left the ways of those before it, and has to say in what state it is.
+    pub(crate) fn is_new_ground(&self) -> bool {
+        matches!(&self.source, Source::Paths(paths) if paths.is_new_ground())
+    }
+
     /// Says in what state the ways end.
     pub(crate) fn end(&mut self, state: u128) {
         if let Source::Paths(paths) = &mut self.source {

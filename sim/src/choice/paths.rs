@@ -18,10 +18,23 @@ pub(crate) struct Paths {
     is_branching: bool,
     /// Whether ways are gone to their end even where they meet others.
     is_whole: bool,
-    is_cut: bool,
-    /// Ways gone to their end, and ways that were cut off at a state already seen.
+    /// Whether each way is gone, even if it can only say what another says.
+    is_plain: bool,
+    fate: Fate,
+    /// Ways gone to their end, ways that were cut off at a state already seen, and ways that could
+    /// only say what another does.
     pub(crate) whole: u64,
     pub(crate) cut: u64,
+    pub(crate) needless: u64,
+}
+
+/// What becomes of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fate {
+    #[default]
+    Whole,
+    Met,
+    Needless,
 }
 
 impl Paths {
@@ -52,8 +65,24 @@ impl Paths {
     pub(crate) fn is_known(&mut self, state: u128) -> bool {
         // Within what was told, the state is the one in which the last run stood.
         let is_new = self.place < self.digits.len() || self.seen.insert(state);
-        self.is_cut |= !is_new && !self.is_whole;
-        self.is_cut
+        if !is_new && !self.is_whole {
+            self.fate = Fate::Met;
+        }
+        self.fate != Fate::Whole
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Another way says all that this one can.
+    pub(super) fn leave(&mut self) {
+        self.fate = Fate::Needless;
+    }
+
+    /// Whether the next draw is one that no run before it made.
+    pub(crate) fn is_new_ground(&self) -> bool {
+        self.place >= self.digits.len()
     }
 
     pub(super) fn end(&mut self, state: u128) {
@@ -62,8 +91,12 @@ impl Paths {
 
     /// After a run: goes to the next way. False when there is none.
     pub(crate) fn next(&mut self) -> bool {
-        *(if self.is_cut { &mut self.cut } else { &mut self.whole }) += 1;
-        (self.is_cut, self.is_branching) = (false, false);
+        match std::mem::take(&mut self.fate) {
+            Fate::Whole => self.whole += 1,
+            Fate::Met => self.cut += 1,
+            Fate::Needless => self.needless += 1,
+        }
+        self.is_branching = false;
         self.digits.truncate(self.place);
         self.place = 0;
         while let Some((value, bound)) = self.digits.pop() {
@@ -98,7 +131,12 @@ mod tests {
     impl Paths {
         /// All ways, even where they meet.
         pub(crate) fn whole() -> Self {
-            Self { is_whole: true, ..Self::default() }
+            Self { is_whole: true, ..Self::plain() }
+        }
+
+        /// All ways to where they meet, even those that can only say what another says.
+        pub(crate) fn plain() -> Self {
+            Self { is_plain: true, ..Self::default() }
         }
 
         pub(crate) fn all_ends(&self) -> &BTreeSet<u128> {

@@ -12,12 +12,12 @@ use crate::exhaustive::{Covered, Scene, explore};
 pub(super) fn exhaustive(scene: Scene, time_max: Option<Duration>) -> Exit {
     let name = scene.machine.name();
     let covered = explore(scene, time_max);
-    let Covered { whole, met, states, ends, is_late, failed, elapsed } = covered;
-    let paths = whole + met;
+    let Covered { whole, met, needless, states, ends, is_late, failed, elapsed } = covered;
+    let paths = whole + met + needless;
     let speed = u128::from(paths) * 1_000_000 / elapsed.as_micros().max(1);
     let figures = format!(
-        "{paths} paths, {met} of them left where they met another; {states} states, {ends} ends; \
-         {:.1} s, {speed} paths/s",
+        "{paths} paths, {met} of them left where they met another, {needless} that say nothing new; \
+         {states} states, {ends} ends; {:.1} s, {speed} paths/s",
         elapsed.as_secs_f64()
     );
     let Some((failure, log)) = failed else {

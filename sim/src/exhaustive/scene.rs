@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use parlor::Config;
 
-use super::Crossing;
+use super::program::program;
+use super::{Crossing, Heed};
 use crate::choice::Choices;
 use crate::client::json;
 use crate::client::mind::{Mind, News, Seat, Wake};
@@ -15,7 +16,6 @@ use crate::oracle::asks::Questions;
 use crate::profile::Profile;
 use crate::sweep::Subject;
 use crate::user::Demands;
-use crate::workload::workload;
 use crate::world::{Run, World};
 
 /// The least time there is, beside none.
@@ -32,16 +32,19 @@ pub(crate) enum Machine {
     Upgrade,
     Poll,
     Ack,
+    /// The same where one of them polls, and deadlines come as soon as nothing else does.
+    AckByPoll,
 }
 
 impl Machine {
-    pub(crate) const ALL: [Self; 3] = [Self::Upgrade, Self::Poll, Self::Ack];
+    pub(crate) const ALL: [Self; 4] = [Self::Upgrade, Self::Poll, Self::Ack, Self::AckByPoll];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Upgrade => "upgrade",
             Self::Poll => "poll",
             Self::Ack => "ack",
+            Self::AckByPoll => "ack-by-poll",
         }
     }
 
@@ -50,7 +53,17 @@ impl Machine {
         match self {
             Self::Upgrade => [Kind::WebSocket, Kind::Upgrading],
             Self::Poll => [Kind::WebSocket, Kind::Polling],
-            Self::Ack => [Kind::Polling, Kind::WebSocket],
+            Self::Ack => [Kind::WebSocket, Kind::WebSocket],
+            Self::AckByPoll => [Kind::Polling, Kind::WebSocket],
+        }
+    }
+
+    fn heed(self, kind: Kind) -> Heed {
+        match (kind, self) {
+            (Kind::WebSocket, Self::Upgrade | Self::Poll) => Heed::Nothing,
+            (Kind::WebSocket, _) => Heed::Questions,
+            // One that polls may have to wait for an answer before it says more.
+            _ => Heed::Close,
         }
     }
 
@@ -63,9 +76,9 @@ impl Machine {
     fn steps(self) -> [(usize, Step); 6] {
         use Step::{All, Ask, Away, Bytes, Echo, Few, Part, Question, Reset};
         match self {
-            Self::Upgrade => [(0, All), (0, Few), (1, Echo), (0, Few), (1, Question), (1, Away)],
+            Self::Upgrade => [(0, All), (0, Few), (1, Question), (0, Few), (0, All), (1, Away)],
             Self::Poll => [(0, All), (1, Echo), (0, Few), (1, Bytes), (0, All), (1, Reset)],
-            Self::Ack => {
+            Self::Ack | Self::AckByPoll => {
                 let (one, two) = (Ask { units: 1 }, Ask { units: 2 });
                 [(1, one), (0, one), (1, two), (0, two), (1, Part), (0, Reset)]
             }
@@ -106,7 +119,7 @@ impl Scene {
 
     /// From the name that a log has for it.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let (machine, depth) = name.split_once('-')?;
+        let (machine, depth) = name.rsplit_once('-')?;
         let machine = Machine::ALL.into_iter().find(|known| known.name() == machine)?;
         let depth = depth.parse().ok().filter(|&depth| depth <= Self::DEPTH_MAX)?;
         Some(Self { machine, depth })
@@ -149,16 +162,29 @@ impl Subject for Scene {
         Self::APP
     }
 
-    fn run(&self, mut choices: Choices, is_told: bool) -> Run {
+    fn run(&self, choices: Choices, is_told: bool) -> Run {
+        self.run_with(choices, is_told, |player| Box::new(player))
+    }
+}
+
+impl Scene {
+    fn run_with(
+        self,
+        mut choices: Choices,
+        is_told: bool,
+        mind: impl Fn(Player) -> Box<dyn Mind>,
+    ) -> Run {
         let minds = (0..2).map(|number| {
             let steps = self.machine.steps().into_iter().take(self.depth);
             let steps = steps.filter(|&(who, _)| who == number).map(|(_, step)| step);
-            Box::new(Player::new(steps.collect())) as Box<dyn Mind>
+            mind(Player::new(number, steps.collect()))
         });
         let minds = minds.collect();
-        let crossing = Crossing::new((FROM, UNTIL), self.machine.ticks(), &mut choices);
+        let heed = self.machine.kinds().map(|kind| self.machine.heed(kind));
+        let ticks = self.machine.ticks();
+        let crossing = Crossing::new((FROM, UNTIL), ticks, heed, &mut choices);
         let (profile, demands) = (self.profile(), Demands::default());
-        let world = World::new(profile, choices, is_told, |_io| workload(), minds, demands);
+        let world = World::new(profile, choices, is_told, |_io| program(), minds, demands);
         world.crossed(crossing).run()
     }
 }
@@ -172,14 +198,15 @@ struct Player {
     steps: Vec<Step>,
     taken: usize,
     questions: Questions,
+    /// Of the latest that it said; nobody else says the same.
     number: u64,
     has_begun: bool,
 }
 
 impl Player {
-    fn new(steps: Vec<Step>) -> Self {
+    fn new(number: usize, steps: Vec<Step>) -> Self {
         let questions = Questions::default();
-        Self { steps, taken: 0, questions, number: 0, has_begun: false }
+        Self { steps, taken: 0, questions, number: 100 * number as u64, has_begun: false }
     }
 
     fn step(&mut self, seat: &mut Seat<'_>) {
@@ -268,5 +295,65 @@ impl Mind for Player {
     fn unsettled(&self, _hub: &Hub) -> Option<String> {
         let is_open = !self.questions.is_empty();
         is_open.then(|| format!("answers never came: {:?}", self.questions))
+    }
+}
+
+/// A scene in which it is a mistake that the second client hears these three in this order.
+#[cfg(test)]
+pub(super) struct Trap {
+    pub(super) scene: Scene,
+    pub(super) order: [&'static str; 3],
+}
+
+#[cfg(test)]
+struct Trapped {
+    player: Player,
+    order: [&'static str; 3],
+    heard: Vec<String>,
+}
+
+#[cfg(test)]
+impl Subject for Trap {
+    fn name(&self) -> &str {
+        "trap"
+    }
+
+    fn run(&self, choices: Choices, is_told: bool) -> Run {
+        let order = self.order;
+        let mind = |player| Box::new(Trapped { player, order, heard: Vec::new() }) as Box<dyn Mind>;
+        self.scene.run_with(choices, is_told, mind)
+    }
+}
+
+#[cfg(test)]
+impl Mind for Trapped {
+    fn born(&mut self, seat: &mut Seat<'_>) {
+        self.player.born(seat);
+    }
+
+    fn told(&mut self, news: &News<'_>, seat: &mut Seat<'_>) {
+        if let News::Event { name, .. } = news
+            && seat.me.number == 1
+            && self.order.contains(name)
+        {
+            self.heard.push((*name).into());
+            if self.heard == self.order {
+                let what = format!("{:?}", self.order);
+                seat.hub.verdicts.fail(crate::oracle::Property::App, what);
+            }
+        }
+        self.player.told(news, seat);
+    }
+
+    fn woken(&mut self, wake: Wake, seat: &mut Seat<'_>) {
+        self.player.woken(wake, seat);
+    }
+
+    fn wants(&self) -> Option<String> {
+        self.player.wants()
+    }
+
+    fn unsettled(&self, hub: &Hub) -> Option<String> {
+        self.player.unsettled(hub)
     }
 }

@@ -10,6 +10,10 @@ impl<S: Send + 'static> Server<S> {
     /// The node releases a connection.
     pub(super) fn close(&mut self, id: usize, abort: bool, hub: &mut Hub) {
         self.may_close(id, abort, hub);
+        // The next that is accepted may have its place.
+        if let Some(crossing) = &mut hub.crossing {
+            crossing.touch_all();
+        }
         hub.scout.closes(id, hub.conns[id].is_cut, &mut hub.marks);
         if let Some(end) = &mut self.ends[id] {
             end.is_open = false;

@@ -20,6 +20,12 @@ impl<S: Send + 'static> Server<S> {
     pub(super) fn open(&mut self, cause: Cause, hub: &mut Hub) {
         let conn = cause.conn().map(|id| &hub.conns[id]);
         let client = conn.map(|conn| (conn.client, !conn.is_hostile));
+        if let Some(crossing) = &mut hub.crossing {
+            match client {
+                Some((client, _)) => crossing.touch(client),
+                None => crossing.touch_all(),
+            }
+        }
         self.stats = *self.node.stats();
         if let Cause::Timeout { at, why } = cause {
             self.audit.cause(shadow::Cause::Timeout { due: at, wake: why });
@@ -123,7 +129,7 @@ impl<S: Send + 'static> Server<S> {
 
     /// What each egress has grown by.
     pub(super) fn look(&mut self, hub: &mut Hub) {
-        let Hub { verdicts, trace, now, rules, conns, scout, marks, .. } = hub;
+        let Hub { verdicts, trace, now, rules, conns, scout, marks, crossing, .. } = hub;
         let audit = &mut self.audit;
         let mut is_grown = false;
         for &id in &self.open {
@@ -145,6 +151,9 @@ impl<S: Send + 'static> Server<S> {
                 is_grown = true;
                 end.grown += grown;
                 end.grown_at = *now;
+                if let Some(crossing) = crossing {
+                    crossing.touch(conns[id].client);
+                }
                 rules.paid((id, is_noted), (end.bytes_in, end.requests), end.grown, verdicts);
             }
         }
