@@ -367,7 +367,8 @@ impl<S: Send + 'static> World<S> {
     /// Z1: the profile leaves enough time from the healing, and from the last that somebody said.
     fn well(&mut self) {
         for (number, client) in self.clients.iter().enumerate() {
-            if self.hub.outsiders[number].is_some() {
+            // Whoever may begin again may be about to.
+            if self.hub.outsiders[number].is_some() || self.hub.liveness.is_excused(number) {
                 continue;
             }
             let wants = client.wants();

@@ -64,6 +64,10 @@ impl Liveness {
         self.excused.insert(client);
     }
 
+    pub(crate) fn is_excused(&self, client: usize) -> bool {
+        self.excused.contains(&client)
+    }
+
     /// The time is up. `wants` says what a client lacks now.
     pub(crate) fn due(&self, wants: impl Fn(usize) -> Option<String>, verdicts: &mut Verdicts) {
         let late = self.awaited.iter().position(|&awaited| awaited);
@@ -93,7 +97,7 @@ impl Liveness {
         (client, is_websocket): (usize, bool),
         verdicts: &mut Verdicts,
     ) {
-        if self.is_idle(now) && is_websocket && !self.excused.contains(&client) {
+        if self.is_idle(now) && is_websocket && !self.is_excused(client) {
             verdicts.fail(Property::Z2, format!("client {client} connects, and nothing is wrong"));
         }
     }
@@ -109,7 +113,7 @@ impl Liveness {
             Unit::Get { .. } | Unit::PostHead { .. } => true,
             Unit::Post { packets, .. } => packets.iter().all(is_pong),
             Unit::Frame(packet) => is_pong(packet),
-            Unit::Handshake { .. } | Unit::Upgrade { .. } if self.excused.contains(&client) => true,
+            Unit::Handshake { .. } | Unit::Upgrade { .. } if self.is_excused(client) => true,
             Unit::Handshake { .. } | Unit::Upgrade { .. } => {
                 let what = format!("client {client} begins again: {unit:?}");
                 verdicts.fail(Property::Z2, what);
@@ -119,7 +123,7 @@ impl Liveness {
             Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
-        let is_excused = self.has_outsiders || self.excused.contains(&client);
+        let is_excused = self.has_outsiders || self.is_excused(client);
         verdicts.claim(Property::Z3, is_beat || is_excused, || {
             format!("nobody wants anything, and client {client} says {unit:?}")
         });
