@@ -91,6 +91,8 @@ pub(crate) struct Turns {
     polled: bool,
     /// The last drain polled none.
     quiet: bool,
+    /// What goes on is a report of the driver, and has brought something about.
+    reported: bool,
 }
 
 impl Turns {
@@ -104,9 +106,17 @@ impl Turns {
         self.current = self.last;
     }
 
+    /// A report of the driver brings something about, perhaps not the first thing: it is one cause.
+    pub(crate) fn report(&mut self) {
+        if !core::mem::replace(&mut self.reported, true) {
+            self.begin();
+        }
+    }
+
     /// What the cause brought about inside is done.
     pub(crate) fn end(&mut self) {
         self.current = self.commands;
+        self.reported = false;
     }
 
     /// Work from outside: commands, until the next event is polled.

@@ -352,7 +352,7 @@ impl Server {
         }
         // Requests that were held back are read now: this report is their cause.
         if !self.cx.resumable.is_empty() {
-            self.cx.turns.begin();
+            self.cx.turns.report();
         }
     }
 

@@ -227,7 +227,7 @@ impl Engine {
     fn drained(&mut self, cx: &mut Context, id: SessionId) {
         let Some(session) = self.find_mut(id) else { return };
         if core::mem::take(&mut session.drain_owed) {
-            cx.turns.begin();
+            cx.turns.report();
             cx.event(Event::Drained { session: id });
         }
     }

@@ -102,6 +102,29 @@ fn pipelining_pause_and_resume() {
     world.pin("pipelining_pause_and_resume");
 }
 
+/// What waited is out, and requests that were held back are read: one report, one turn.
+#[test]
+fn pipelining_a_report_that_drains_and_resumes_is_one_turn() {
+    let limits = Limits { pipelined_requests_max: 1, egress_bytes_high: 10, ..Limits::default() };
+    let mut world = World::bare(Config { limits, ..Config::default() });
+    let c = world.accept();
+    let target = world.join_polling(c);
+    let socket = world.connected();
+    world.http(c, get(&target));
+    world.emit(socket, "hello", &args("[]"));
+    world.drain();
+    world.flush_some(c, 10);
+    world.http(c, post(&target, r#"42["a"]"#));
+    world.http(c, post(&target, r#"42["b"]"#));
+    world.writable(c);
+    world.drain();
+    world.take_events();
+    world.flush(c);
+    world.settle();
+    assert_eq!(world.turn_of("event  drained"), world.turn_of("event  message socket#1 b"));
+    world.pin("pipelining_a_report_that_drains_and_resumes_is_one_turn");
+}
+
 /// What HTTP itself refuses, behind a parked GET: the 400 keeps its place, and the connection ends
 /// behind it (RFC 9112, 9.6), since what follows cannot be told apart.
 #[test]
