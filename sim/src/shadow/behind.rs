@@ -42,7 +42,8 @@ impl Shadow {
         let session = session.filter(is_there);
         let waited = session.map(|session| self.waiting(session));
         self.pipes[conn].sent(bytes, is_refused);
-        self.unsent -= bytes;
+        // What was not expected is not counted, and a trace that is wrong may go on.
+        self.unsent = self.unsent.saturating_sub(bytes);
         let (Some(session), Some(waited)) = (session, waited) else { return };
         let is_out = match self.peers[session as usize].on {
             Carrier::WebSocket(own) => own == conn && bytes > 0 && self.pipes[conn].left() == 0,

@@ -130,7 +130,7 @@ impl Pipe {
 
     /// Bytes that the kernel does not have.
     pub(super) fn left(&self) -> u64 {
-        self.appended - self.out
+        self.appended.saturating_sub(self.out)
     }
 
     pub(crate) fn sent(&mut self, bytes: u64, is_refused: bool) {

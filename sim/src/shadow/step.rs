@@ -210,7 +210,7 @@ impl Shadow {
                 Act::Resume(conn) => self.pipes[conn].is_paused = false,
                 Act::Shut(conn) => self.pipes[conn].is_closing = true,
                 Act::Close(conn, _) => {
-                    self.unsent -= self.pipes[conn].left();
+                    self.unsent = self.unsent.saturating_sub(self.pipes[conn].left());
                     self.pipes[conn].closed();
                 }
             }

@@ -43,8 +43,8 @@ pub(crate) enum Variant {
 /// Ghosts that are remembered, and questions of a quiz: more than a byte can count.
 const GHOSTS_MAX: usize = 8;
 const QUIZ: u64 = 300;
-/// Small things that fill up what is left below a bound.
-const BRIM: u64 = 200;
+/// What is left below a bound is filled up in steps of so many bytes, and then of one.
+const BRIM: usize = 64;
 
 impl Sent {
     fn number(&mut self) -> u64 {
@@ -157,8 +157,9 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
                 let text = "x".repeat(turn as usize * 40);
                 if turn % 5 != 3 {
                     let number = cx.state.next(Deed::Emit);
+                    let length = text.len();
                     if cx.emit("burst", (number, text)) == SendStatus::Dropped {
-                        return brim(cx);
+                        return brim(cx, length);
                     }
                 } else if let Some(number) = cx.state.next_volatile(Deed::Emit) {
                     cx.me().volatile().emit("burst", (number, text));
@@ -205,13 +206,12 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
         });
 }
 
-/// It is at its bound: what still fits is small.
-fn brim(cx: &mut Cx<'_, Sent>) {
-    for _ in 0..BRIM {
+/// It is at its bound: what still fits is small, and fills it to the last byte.
+fn brim(cx: &mut Cx<'_, Sent>, most: usize) {
+    let lengths = (0..most).rev().step_by(BRIM).chain((0..BRIM).rev());
+    for length in lengths {
         let number = cx.state.next(Deed::Emit);
-        if cx.emit("", number) == SendStatus::Dropped {
-            return;
-        }
+        cx.emit("", (number, "x".repeat(length)));
     }
 }
 
