@@ -11,11 +11,11 @@ use crate::exhaustive::{Crossing, Pick, UNIT};
 use crate::fault::{self, Ban};
 use crate::marks::{Mark, Marks, Scout};
 use crate::net::{Arrived, Due, End, Kind, Pipe, Read, Shape};
-use crate::oracle::Verdicts;
 use crate::oracle::asks::Asks;
 use crate::oracle::liveness::{Liveness, Terms};
 use crate::oracle::rules::Rules;
 use crate::oracle::sockets::Sockets;
+use crate::oracle::{Property, Verdicts};
 use crate::profile::{Profile, Syn};
 use crate::proxy::{Proxy, Side};
 use crate::trace::{Dir, Flag, Trace};
@@ -99,9 +99,14 @@ impl Conn {
     }
 }
 
+/// Events of one instant, behind which time will not go on: something answers itself for ever.
+const CROWD_MAX: u64 = 1 << 18;
+
 /// See the module's doc.
 pub(crate) struct Hub {
     pub(crate) now: u64,
+    /// Events of this instant.
+    crowd: u64,
     queue: BinaryHeap<Reverse<(u64, u64, u64, Event)>>,
     seq: u64,
     pub(crate) conns: Vec<Conn>,
@@ -147,6 +152,7 @@ impl Hub {
         let rules = Rules::new(&profile.config);
         Self {
             now: 0,
+            crowd: 0,
             queue: BinaryHeap::new(),
             seq: 0,
             conns: Vec::new(),
@@ -210,8 +216,14 @@ impl Hub {
             self.verdicts.now = until;
             return None;
         }
+        self.crowd = if at > self.now { 0 } else { self.crowd + 1 };
         self.now = at;
         self.verdicts.now = at;
+        if self.crowd == CROWD_MAX {
+            let what = format!("time does not go on: {CROWD_MAX} events of one instant");
+            self.verdicts.fail(Property::T4, what);
+            return None;
+        }
         self.choices.time(at);
         if let Some(crossing) = &mut self.crossing
             && crossing.is_open(at, &mut self.choices)

@@ -168,13 +168,18 @@ impl<S: Send + 'static> World<S> {
             self.hub.push(heal_at + after, Event::Demand(which));
         }
         self.until(shutdown_at.unwrap_or(end_at));
-        if self.hub.verdicts.failure().is_some() || self.hub.is_cut() {
+        if self.is_over() {
             return;
         }
         match shutdown_at {
             Some(_) => {
                 self.hub.marks.hit(Mark::ShutdownInChaos);
-                self.until(self.server.paused_until().max(self.hub.now));
+                // Another pause may begin within one.
+                let mut end = self.hub.now;
+                while self.server.paused_until() > end && !self.is_over() {
+                    end = self.server.paused_until();
+                    self.until(end);
+                }
             }
             None => {
                 self.well();
@@ -189,6 +194,11 @@ impl<S: Send + 'static> World<S> {
         if self.hub.verdicts.failure().is_none() {
             self.server.finish(&mut self.hub);
         }
+    }
+
+    /// Something does not hold, or no more is to be seen.
+    fn is_over(&self) -> bool {
+        self.hub.verdicts.failure().is_some() || self.hub.is_cut()
     }
 
     fn until(&mut self, end: u64) {
@@ -357,7 +367,8 @@ impl<S: Send + 'static> World<S> {
     /// Z1: the profile leaves enough time from the healing, and from the last that somebody said.
     fn well(&mut self) {
         for (number, client) in self.clients.iter().enumerate() {
-            if self.hub.outsiders[number].is_some() {
+            // Whoever may begin again may be about to.
+            if self.hub.outsiders[number].is_some() || self.hub.liveness.is_excused(number) {
                 continue;
             }
             let wants = client.wants();

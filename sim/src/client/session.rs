@@ -41,6 +41,8 @@ struct Line {
     is_posting: bool,
     /// Each request has a connection of its own, as the official client's under Node.js.
     is_fresh: bool,
+    /// The request is not the first of its connection.
+    is_reused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -584,8 +586,14 @@ impl Session {
         for line in [&mut self.get, &mut self.post] {
             if line.conn == Some(conn) {
                 let was_busy = line.is_busy;
+                let has_heard = !line.received.is_empty();
                 line.leave(hub);
                 if was_busy {
+                    // It asked while the server gave the idle connection up (RFC 9112, 9.3.1):
+                    // nobody's fault.
+                    if line.is_reused && !has_heard {
+                        hub.liveness.excuse(me.number);
+                    }
                     return Err(Leave::Broken);
                 }
             }
@@ -699,6 +707,7 @@ impl Line {
         }
         let request = if self.is_fresh { http::closing(bytes) } else { bytes.to_vec() };
         let longer = request.len() - bytes.len();
+        self.is_reused = self.conn.is_some();
         let conn = *self.conn.get_or_insert_with(|| hub.connect(me.number));
         self.is_busy = true;
         hub.write(conn, &request, units.into_iter().map(|(end, unit)| (end + longer, unit)));

@@ -35,9 +35,10 @@ Instead of running worlds:
   --ablate          what it needs: without which single thing it does not fail
   --diff ONE TWO    where two traces part
   --html FILE       write the page that shows the world of --seed, and its trace beside it
-  --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check]
+  --mutants [NAME.. | all | drawn:COMMIT] [--budget N] [--jobs N] [--check] [--minimize]
                     break the core in each of these ways, and see in how many seeds it is found
-                    (default: all, within 2000); with --check only whether each compiles
+                    (default: all, within 2000); with --check only whether each compiles, with
+                    --minimize also to how few events half a minute brings what was found
   --exhaustive NAME go through every interleaving of a small scene: upgrade, poll, ack or
                     ack-by-poll
   --depth N         with at most so many operations (default: 4)

@@ -263,6 +263,8 @@ fn packets(lines: &[(u64, Line)]) -> Option<Vec<(u64, Line)>> {
             ));
         }
     }
+    // A pong is written when its ping is read; handlers run when all of the read is.
+    out.sort_by_key(|(at, line)| (*at, *line != Line::Text(format!("{:?}", ws::Message::Pong))));
     received.is_empty().then_some(out)
 }
 

@@ -12,12 +12,16 @@ use crate::client::Kind;
 use crate::trace::{self, Done, Given, Input, InputLog, Output};
 use crate::workload::{Variant, workload_as};
 
-/// As if there were no bound that a driver can reach by flushing late, and no cork.
+/// As if there were no bound that a driver can reach by flushing late or reading much at once, and
+/// no cork.
 fn unbounded(log: &InputLog) -> InputLog {
     let mut log = log.clone();
     log.config.volatile = parlor::Volatile::Turn { cork_bytes_max: u32::MAX };
     log.config.limits.egress_bytes_max = u32::MAX;
     log.config.limits.egress_bytes_total_max = u64::MAX;
+    log.config.limits.connects_pending_max = u32::MAX;
+    // Above it a ping of the WebSocket layer has no pong.
+    log.config.limits.egress_bytes_high = u32::MAX;
     log
 }
 
@@ -35,14 +39,36 @@ pub(super) fn resegmented(
         matches!(kind, Some(Kind::Polling | Kind::WebSocket | Kind::Upgrading))
     };
     let base = play(&log, patient(), |_io| workload_as(Variant::AsksReliably));
-    let crowded = crowded(&base);
+    let (mut whole, came) = (crowded(&base), connecting(&base));
+    loop {
+        let may_cut = |at, conn| is_strict(conn) && !whole.contains(&(at, conn));
+        let (other, is_tried) = in_pieces(&log, may_cut, choices, stream);
+        let two = play(&other, patient(), |_io| workload_as(Variant::AsksReliably));
+        let parting = but_for_volatile(&base, &two);
+        // A CONNECT is not completed where the rest of its read breaks the rules: then handlers run
+        // for it that did not, and the read has to stay whole.
+        let more: Vec<_> = connecting(&two).difference(&came).copied().collect();
+        if parting.is_none() || more.iter().all(|place| whole.contains(place)) {
+            return Related::of(is_tried, parting);
+        }
+        whole.extend(more);
+    }
+}
+
+/// A log in which what may be cut is cut; whether anything is.
+fn in_pieces(
+    log: &InputLog,
+    may_cut: impl Fn(u64, u32) -> bool,
+    choices: &mut Choices,
+    stream: Stream,
+) -> (InputLog, bool) {
     let mut other = log.clone();
     other.given.clear();
     let mut is_tried = false;
     for given in &log.given {
         let pieces = match &given.input {
-            Input::Data { conn, .. } if !is_strict(*conn) => Vec::new(),
-            Input::Data { conn, .. } if crowded.contains(&(given.at, *conn)) => Vec::new(),
+            Input::Data { conn, .. } if !may_cut(given.at, *conn) => Vec::new(),
+            Input::Data { bytes, .. } if polls_behind(bytes) => Vec::new(),
             Input::Data { bytes, .. } if bytes.len() > 1 => cut(bytes, choices, stream),
             _ => Vec::new(),
         };
@@ -55,8 +81,25 @@ pub(super) fn resegmented(
         let (at, n) = (given.at, given.n);
         other.given.extend(inputs.map(|input| Given { at, input, done: Done::default(), n }));
     }
-    let two = play(&other, patient(), |_io| workload_as(Variant::AsksReliably));
-    Related::of(is_tried, but_for_volatile(&base, &two))
+    (other, is_tried)
+}
+
+/// When handlers ran for a CONNECT that came on a connection.
+fn connecting(all: &[Played]) -> BTreeSet<(u64, u32)> {
+    let connects =
+        |app: &trace::App| matches!(app, trace::App::Enter { event, .. } if is_connect(event));
+    let all = all.iter().filter(|played| played.done.app.iter().any(connects));
+    all.filter_map(|played| Some((played.at, played.conn?))).collect()
+}
+
+fn is_connect(event: &str) -> bool {
+    matches!(event, "authorize" | "on_connect")
+}
+
+/// Whether a poll stands behind something else: if that is a CONNECT, it is completed when the poll
+/// is read too, and has only itself for an answer.
+fn polls_behind(bytes: &[u8]) -> bool {
+    bytes.windows(5).skip(1).any(|window| window == b"GET /")
 }
 
 /// Fires all that is due, and writes when all that has come is read.
@@ -66,17 +109,20 @@ pub(super) fn patient() -> Manner<'static> {
 
 /// When a connection said something together with a CONNECT, which is completed when all of the
 /// read is decoded, or together with an end, in front of which commands already say that their
-/// socket has gone: what handlers do depends on the cut.
+/// socket has gone, and behind which a CONNECT is not completed: what handlers do depends on the
+/// cut.
 fn crowded(all: &[Played]) -> BTreeSet<(u64, u32)> {
     let mut ran: BTreeMap<(u64, u32), Ran<'_>> = BTreeMap::new();
     for Played { at, conn, done } in all {
         let Some(conn) = *conn else { continue };
         for app in &done.app {
-            let trace::App::Enter { sock: Some(socket), event, .. } = app else { continue };
+            let trace::App::Enter { sock, event, .. } = app else { continue };
             let ran = ran.entry((*at, conn)).or_default();
+            ran.is_over |= &**event == "on_close";
+            let Some(socket) = sock else { continue };
             ran.sockets.insert(socket);
             match &**event {
-                "authorize" | "on_connect" => ran.connects = true,
+                event if is_connect(event) => ran.connects = true,
                 "on_disconnecting" | "on_disconnect" => ran.ends = true,
                 _ => ran.does_more = true,
             }
@@ -91,13 +137,16 @@ struct Ran<'a> {
     sockets: BTreeSet<&'a str>,
     connects: bool,
     ends: bool,
+    /// The session is.
+    is_over: bool,
     does_more: bool,
 }
 
 impl Ran<'_> {
     fn is_crowded(&self) -> bool {
-        let is_alone = self.sockets.len() == 1 && !(self.connects && self.ends);
-        self.connects && !is_alone || self.ends && (self.does_more || self.connects)
+        let is_alone = self.sockets.len() == 1;
+        let ends_alone = is_alone && !self.does_more && !self.connects;
+        self.is_over || self.connects && !is_alone || self.ends && !ends_alone
     }
 }
 

@@ -7,26 +7,31 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::choice::Choices;
 use crate::command::{Builtin, Exit};
 use crate::meta::Related;
 use crate::oracle::Property;
 use crate::profile::Preset;
+use crate::shrink::{self, Budget, Stop};
 use crate::sweep::{Finding, Subject, Sweep};
 use crate::world::Run;
 
 /// A process in which no world has ended for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Seeds of one thread between two lines. The first of them runs twice, which finds what depends on
 /// addresses and costs an eighth.
 const STRIDE: u64 = 8;
 /// What the built simulator is asked to do, and the words of its lines.
 pub(super) const THIS: &str = "this";
+pub(super) const SMALL: &str = "small";
 const RAN: &str = "ran";
 const HELD: &str = "held";
 const KILLED: &str = "killed";
+const LEFT: &str = "left";
+/// So long a failure is made smaller.
+const EFFORT: Duration = Duration::from_secs(30);
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +74,18 @@ impl<S: Subject> Subject for Telling<S> {
     }
 }
 
+/// What is left of a failure that was made small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Small {
+    pub(super) events: usize,
+    pub(super) elapsed: Duration,
+    /// No pass makes it smaller, and time was not up.
+    pub(super) is_smallest: bool,
+}
+
 /// In the built simulator: sweeps until something does not hold, and tells its parent.
-pub(super) fn this(budget: u64, jobs: u64) -> Exit {
-    let mut seed = 0;
+pub(super) fn this(first: u64, budget: u64, jobs: u64) -> Exit {
+    let mut seed = first;
     while seed < budget {
         let (middle, end) = (budget.min(seed + jobs), budget.min(seed + STRIDE * jobs));
         let worlds = Telling(Builtin(Preset::Swarm));
@@ -93,6 +107,36 @@ pub(super) fn this(budget: u64, jobs: u64) -> Exit {
     Exit::Held
 }
 
+/// In the built simulator: makes the failure of a seed small, and tells its parent. That two worlds
+/// or two runs differ is nothing that can be made small.
+pub(super) fn small(seed: u64) -> Exit {
+    let started = Instant::now();
+    let worlds = Builtin(Preset::Swarm);
+    let failed = shrink::failing(&worlds, Choices::new(seed));
+    let is_late = || started.elapsed() >= EFFORT;
+    let budget = Budget { replays: u64::MAX, is_late: &is_late };
+    let shrunk = failed.and_then(|failed| shrink::shrink(&worlds, failed.log, budget).ok());
+    let Some(shrunk) = shrunk else { return Exit::Held };
+    let is_smallest = shrunk.stop == Stop::Smallest;
+    println!("{LEFT} {} {is_smallest}", shrunk.size.events());
+    Exit::Failed
+}
+
+/// Asks a built simulator for what is left of the failure of this seed.
+pub(super) fn minimize(binary: &Path, seed: u64) -> Result<Option<Small>, String> {
+    let started = Instant::now();
+    let mut command = Command::new(binary);
+    command.args(["--mutants", SMALL, &seed.to_string()]);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{}: {error}", binary.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<_> = text.split_whitespace().collect();
+    let [LEFT, events, is_smallest] = words[..] else { return Ok(None) };
+    let events = events.parse().map_err(|_| format!("the built simulator says {text:?}"))?;
+    let (elapsed, is_smallest) = (started.elapsed(), is_smallest == "true");
+    Ok(Some(Small { events, elapsed, is_smallest }))
+}
+
 /// Whether the core without an edit holds in this world, where a mutant did not.
 pub(super) fn is_clean(seed: u64) -> bool {
     first_of(&Builtin(Preset::Swarm), seed..seed + 1, 1, true).is_none()
@@ -109,18 +153,41 @@ fn first_of(
     sweep.run(worlds).findings.into_iter().next()
 }
 
-/// Sweeps with a built simulator; `told` hears how many seeds have held.
+/// Sweeps with a built simulator; `told` hears how many seeds have held. Where the core without an
+/// edit fails as well, nothing has been noticed: the seeds behind it decide. On a busy machine a
+/// world may last; what hangs does so again.
 pub(super) fn hunt(
     binary: &Path,
     budget: u64,
     jobs: u64,
     told: &dyn Fn(u64),
 ) -> Result<Fate, String> {
+    let (mut first, mut hung_at) = (0, None);
+    while first < budget {
+        match hunt_from(binary, first, budget, jobs, told)? {
+            Fate::Killed { seed, how: How::Hung, .. } if hung_at != Some(seed) => {
+                (first, hung_at) = (seed, Some(seed));
+            }
+            Fate::Killed { seed, .. } if !is_clean(seed) => first = seed + 1,
+            fate => return Ok(fate),
+        }
+    }
+    Ok(Fate::Survived)
+}
+
+fn hunt_from(
+    binary: &Path,
+    first: u64,
+    budget: u64,
+    jobs: u64,
+    told: &dyn Fn(u64),
+) -> Result<Fate, String> {
     let mut command = Command::new(binary);
-    command.args(["--mutants", THIS, "--budget", &budget.to_string(), "--jobs", &jobs.to_string()]);
+    command.args(["--mutants", THIS, &first.to_string()]);
+    command.args(["--budget", &budget.to_string(), "--jobs", &jobs.to_string()]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
-    let fate = follow(&lines(&mut child), budget, told);
+    let fate = follow(&lines(&mut child), first..budget, told);
     // It has told all that it has to tell, or hangs.
     let _ = child.kill();
     child.wait().map_err(|error| error.to_string())?;
@@ -140,10 +207,10 @@ fn lines(child: &mut Child) -> Receiver<String> {
     lines
 }
 
-fn follow(lines: &Receiver<String>, budget: u64, told: &dyn Fn(u64)) -> Result<Fate, String> {
-    let mut held = 0;
+fn follow(lines: &Receiver<String>, seeds: Range<u64>, told: &dyn Fn(u64)) -> Result<Fate, String> {
+    let mut held = seeds.start;
     let killed = |seed, by: &str, how| Ok(Fate::Killed { seed, by: by.into(), how });
-    while held < budget {
+    while held < seeds.end {
         let line = match lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => return killed(held, "timeout", How::Hung),
@@ -173,7 +240,7 @@ mod tests {
             sender.send((*line).to_string()).expect("nobody has dropped the other end");
         }
         drop(sender);
-        follow(&lines, 16, &|_| {})
+        follow(&lines, 0..16, &|_| {})
     }
 
     #[test]

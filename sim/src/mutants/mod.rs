@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::command::Exit;
 use hunt::Fate;
 pub use mutant::Mutant;
-use table::{Table, clear, progress};
+use table::{Death, Table, clear, progress};
 use tree::Tree;
 
 /// Seeds within which a mutant should die.
@@ -29,18 +29,21 @@ pub(crate) struct Request {
     budget: u64,
     jobs: u64,
     is_check: bool,
+    is_minimized: bool,
 }
 
 /// Reads what stands behind `--mutants` on the command line, to its end.
 pub(crate) fn parse(parser: &mut lexopt::Parser, jobs: u64) -> Result<Request, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut request = Request { names: Vec::new(), budget: BUDGET, jobs, is_check: false };
+    let (is_check, is_minimized) = (false, false);
+    let mut request = Request { names: Vec::new(), budget: BUDGET, jobs, is_check, is_minimized };
     while let Some(arg) = parser.next()? {
         match arg {
             Value(name) => request.names.push(name.string()?),
             Long("budget") => request.budget = parser.value()?.parse_with(count)?,
             Long("jobs") => request.jobs = parser.value()?.parse_with(count)?,
             Long("check") => request.is_check = true,
+            Long("minimize") => request.is_minimized = true,
             other => return Err(other.unexpected()),
         }
     }
@@ -53,8 +56,14 @@ fn count(text: &str) -> Result<u64, String> {
 
 /// Does it.
 pub(crate) fn run(request: &Request) -> Exit {
-    if request.names == [hunt::THIS] {
-        return hunt::this(request.budget, request.jobs);
+    if let [what, seed] = &request.names[..]
+        && let Ok(seed) = seed.parse()
+    {
+        match &**what {
+            hunt::THIS => return hunt::this(seed, request.budget, request.jobs),
+            hunt::SMALL => return hunt::small(seed),
+            _ => {}
+        }
     }
     let done = match request.is_check {
         true => check(request),
@@ -75,17 +84,22 @@ fn kill(request: &Request) -> Result<Exit, String> {
     for (mutant, place) in mutants.iter().zip(1..) {
         let what = format!("{place} of {}: {}", mutants.len(), mutant.name);
         progress(&format!("{what}, building"));
+        let begun = Instant::now();
         let edited = tree.edit(&mutant.apply(tree.root())?)?;
         let binary = tree.build().map_err(|why| uncompiled(mutant, &why))?;
+        let built = begun.elapsed();
         let told = |held| progress(&format!("{what}, {held} seeds held"));
         let fate = hunt::hunt(&binary, request.budget, request.jobs, &told)?;
+        let swept = begun.elapsed() - built;
+        let small = match fate {
+            Fate::Killed { seed, .. } if request.is_minimized => {
+                progress(&format!("{what}, made small"));
+                hunt::minimize(&binary, seed)?
+            }
+            _ => None,
+        };
         drop(edited);
-        if let Fate::Killed { seed, .. } = fate
-            && !hunt::is_clean(seed)
-        {
-            return Err(format!("seed {seed} fails without a mutant, too: mend that first"));
-        }
-        table.row(mutant, &fate);
+        table.row(mutant, &Death { fate, built, swept, small });
     }
     Ok(if table.end(started.elapsed()) { Exit::Held } else { Exit::Failed })
 }

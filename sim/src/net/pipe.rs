@@ -349,7 +349,9 @@ impl Pipe {
         let bytes = segment.bytes.len();
         self.flight_bytes -= bytes;
         if bytes > 0 {
-            self.acks.push_back((now + self.shape.latency, bytes));
+            // None overtakes another where the latency has become less.
+            let last = self.acks.back().map_or(0, |&(at, _)| at);
+            self.acks.push_back((last.max(now + self.shape.latency), bytes));
             self.acks_bytes += bytes;
         }
         Some((segment.bytes, segment.kind))
@@ -484,6 +486,19 @@ mod tests {
             line.pump();
         }
         assert_eq!(got, sent);
+    }
+
+    #[test]
+    fn acknowledgements_do_not_overtake_where_the_latency_becomes_less() {
+        let shape = Shape { jitter: 0, is_cut: false, buffer_bytes: 200, edge_bytes: 150, ..SHAPE };
+        let mut line = Line::new(shape);
+        assert_eq!(line.pipe.write(0, &[1; 201]), 200);
+        line.pump();
+        line.step();
+        assert_eq!((line.now, &line.arrivals), (1100, &VecDeque::from([1200])));
+        line.pipe.shape.latency = 0;
+        let told: Vec<_> = std::iter::from_fn(|| Some((line.step(), line.now))).take(2).collect();
+        assert_eq!(told, [(None, 1200), (Some(Due::Room), 2100)]);
     }
 
     #[test]

@@ -198,6 +198,13 @@ impl Agenda {
         let is_first = first.is_none_or(|(first, _)| key <= first || self.loose.contains_key(&key));
         verdicts.claim(Property::T6, is_first, || format!("{due:?} fires before {first:?}"));
         let is_sure = !self.loose.contains_key(&key);
+        if !is_sure && why == Wake::Ping {
+            // It may be that of any of them.
+            let pings = self.loose.range(place).filter(|(_, due)| due.wake() == why);
+            let pings: Vec<_> = pings.map(|(&key, &due)| (key, due)).collect();
+            pings.into_iter().for_each(|(key, due)| self.fire(key, due, false));
+            return;
+        }
         self.fire(key, due, is_sure);
     }
 
@@ -576,6 +583,22 @@ pub(crate) mod tests {
                 calls.call(now, Cause::Data(0), |agenda, _| agenda.packet(session));
             }
             calls.fires(17_000, (17_000, Wake::PingTimeout), &[Told::Closed(session, REAPED)]);
+        });
+    }
+
+    #[test]
+    fn t1_pings_of_one_instant_may_be_anybodys() {
+        after_opening(None, |calls, session| {
+            let all = handles().sessions;
+            let other = all[all.len() - 1];
+            calls.told(300, &[Told::Opened(other)]);
+            calls.0.loose_session(session);
+            for _ in 0..2 {
+                calls.fires(11_000, PING, &[]);
+            }
+            calls.call(11_500, Cause::Data(0), |agenda, verdicts| agenda.pong(session, verdicts));
+            calls.0.wake(Some(16_000), calls.1);
+            calls.fires(16_000, (16_000, Wake::PingTimeout), &[Told::Closed(other, REAPED)]);
         });
     }
 

@@ -126,7 +126,8 @@ impl Shown {
         self.named("Close", verdicts);
         let left = self.bytes.len();
         let is_good = match why {
-            Why::None => left == 0,
+            // What is thrown away in the call that wrote it was never shown.
+            Why::None => left == 0 && !abort,
             Why::Given => abort || left == 0,
             Why::Lost => true,
         };
@@ -239,6 +240,8 @@ mod tests {
         fires(None, close(false, Why::Lost));
         fires(Some(Property::E4), close(false, Why::Given));
         fires(Some(Property::E4), close(true, Why::None));
+        fires(None, |verdicts| Shown::default().close(false, Why::None, verdicts));
+        fires(Some(Property::E4), |verdicts| Shown::default().close(true, Why::None, verdicts));
         fires(Some(Property::D7), |verdicts| Shown::default().end(verdicts));
         fires(Some(Property::D3), |verdicts| {
             let mut shown = Shown::default();

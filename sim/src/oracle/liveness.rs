@@ -30,7 +30,8 @@ pub(crate) struct Liveness {
     /// Who is not well yet, since the healing.
     awaited: Vec<bool>,
     has_outsiders: bool,
-    /// Who was let into no namespace: the server ends their sessions again and again.
+    /// Who was let into no namespace: the server ends their sessions again and again. And who asked
+    /// on a connection that the server was just giving up.
     excused: BTreeSet<usize>,
     /// Which second, and the requests in it, of each client.
     pace: BTreeMap<usize, (u64, u32)>,
@@ -58,9 +59,13 @@ impl Liveness {
         }
     }
 
-    /// A client's session is over, and was a member of nothing.
+    /// A client has a reason to begin again: it was a member of nothing, or unlucky.
     pub(crate) fn excuse(&mut self, client: usize) {
         self.excused.insert(client);
+    }
+
+    pub(crate) fn is_excused(&self, client: usize) -> bool {
+        self.excused.contains(&client)
     }
 
     /// The time is up. `wants` says what a client lacks now.
@@ -92,7 +97,7 @@ impl Liveness {
         (client, is_websocket): (usize, bool),
         verdicts: &mut Verdicts,
     ) {
-        if self.is_idle(now) && is_websocket && !self.excused.contains(&client) {
+        if self.is_idle(now) && is_websocket && !self.is_excused(client) {
             verdicts.fail(Property::Z2, format!("client {client} connects, and nothing is wrong"));
         }
     }
@@ -108,7 +113,7 @@ impl Liveness {
             Unit::Get { .. } | Unit::PostHead { .. } => true,
             Unit::Post { packets, .. } => packets.iter().all(is_pong),
             Unit::Frame(packet) => is_pong(packet),
-            Unit::Handshake { .. } | Unit::Upgrade { .. } if self.excused.contains(&client) => true,
+            Unit::Handshake { .. } | Unit::Upgrade { .. } if self.is_excused(client) => true,
             Unit::Handshake { .. } | Unit::Upgrade { .. } => {
                 let what = format!("client {client} begins again: {unit:?}");
                 verdicts.fail(Property::Z2, what);
@@ -118,7 +123,7 @@ impl Liveness {
             Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
-        let is_excused = self.has_outsiders || self.excused.contains(&client);
+        let is_excused = self.has_outsiders || self.is_excused(client);
         verdicts.claim(Property::Z3, is_beat || is_excused, || {
             format!("nobody wants anything, and client {client} says {unit:?}")
         });

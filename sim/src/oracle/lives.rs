@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parlor::{
-    DisconnectReason, NamespaceId, SendStatus, SessionId, SocketId, TransportFault, Wake,
+    DisconnectReason, Limits, NamespaceId, SendStatus, SessionId, SocketId, TransportFault, Wake,
 };
 
 use super::told::Told;
@@ -15,6 +15,10 @@ use super::{Property, Verdicts};
 pub(crate) struct Lives {
     sockets: BTreeMap<SocketId, Life>,
     sessions: BTreeMap<SessionId, Stay>,
+    /// Those of them about whom the program has not decided.
+    deciding: BTreeSet<SocketId>,
+    namespaces_max: usize,
+    connects_max: usize,
     call: Call,
     is_shutting_down: bool,
 }
@@ -76,6 +80,14 @@ struct Call {
 }
 
 impl Lives {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            namespaces_max: limits.namespaces_per_session_max as usize,
+            connects_max: limits.connects_pending_max as usize,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn open(&mut self, cause: Cause, client: Option<usize>, is_noted: bool) {
         if self.call.cause.is_some() {
             self.call = Call::default();
@@ -166,14 +178,31 @@ impl Lives {
     /// A client's CONNECT was handed in.
     pub(crate) fn connects(&mut self, session: SessionId, namespace: NamespaceId) {
         // A CONNECT is complete only when all of a read is decoded.
-        let is_second = !self.call.joining.insert((session, namespace));
+        let is_second = self.call.joining.contains(&(session, namespace));
         let is_member =
             self.member(session, namespace).is_some_and(|id| !self.call.parting.contains(&id));
         if is_second || is_member {
             self.call.doomed.insert(session);
-        } else if let Some(stay) = self.sessions.get_mut(&session) {
+            return;
+        }
+        if self.is_full(session) {
+            return;
+        }
+        self.call.joining.insert((session, namespace));
+        if let Some(stay) = self.sessions.get_mut(&session) {
             stay.expelled.remove(&namespace);
         }
+    }
+
+    /// Whether a CONNECT more is refused by a limit, of the session or of the server.
+    fn is_full(&self, session: SessionId) -> bool {
+        let joining = &self.call.joining;
+        let stays = |id: &&SocketId| !self.call.parting.contains(id);
+        let members = |stay: &Stay| stay.members.values().filter(stays).count();
+        let members = self.sessions.get(&session).map_or(0, members);
+        let own = joining.iter().filter(|(joins, _)| *joins == session).count();
+        members + own >= self.namespaces_max
+            || self.deciding.len() + joining.len() >= self.connects_max
     }
 
     pub(crate) fn told(&mut self, told: Told, verdicts: &mut Verdicts) {
@@ -242,6 +271,9 @@ impl Lives {
         verdicts: &mut Verdicts,
     ) {
         let is_new = self.sockets.insert(socket, Life { session, namespace, phase }).is_none();
+        if phase == Phase::Deciding {
+            self.deciding.insert(socket);
+        }
         verdicts.claim(Property::D6, is_new, || format!("{socket} comes a second time"));
         let Some(stay) = self.sessions.get_mut(&session) else { return };
         let other = stay.members.insert(namespace, socket);
@@ -257,6 +289,7 @@ impl Lives {
         namespace: NamespaceId,
         verdicts: &mut Verdicts,
     ) {
+        self.deciding.remove(&socket);
         match self.sockets.get_mut(&socket) {
             None => self.came(socket, session, namespace, Phase::Connected, verdicts),
             Some(life) => {
@@ -312,6 +345,7 @@ impl Lives {
     }
 
     fn forget(&mut self, socket: SocketId, phase: Phase) {
+        self.deciding.remove(&socket);
         if let Some(life) = self.sockets.get_mut(&socket) {
             life.phase = phase;
             let (session, namespace) = (life.session, life.namespace);
@@ -493,7 +527,7 @@ mod tests {
     fn after(property: Option<Property>, trace: impl FnOnce(&mut World<'_>)) {
         let all = handles();
         fires(property, |verdicts| {
-            let (lives, spaces) = (Lives::default(), all.spaces);
+            let (lives, spaces) = (Lives::new(&Limits::default()), all.spaces);
             let mut world = World { lives, verdicts, session: all.sessions[0], spaces };
             world.call(Cause::Data(0), |world| world.told(Told::Opened(world.session)));
             trace(&mut world);

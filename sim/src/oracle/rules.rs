@@ -80,7 +80,8 @@ impl Rules {
             polling_close_timeout: micros(config.polling_close_timeout),
         };
         let (agenda, bounds) = (Agenda::new(periods), Bounds::new(config));
-        Self { agenda, bounds, ..Self::default() }
+        let lives = Lives::new(&config.limits);
+        Self { agenda, bounds, lives, ..Self::default() }
     }
 
     /// The node is about to be called: about a connection of which client, and whether what comes

@@ -122,6 +122,7 @@ impl Profile {
             Share::Soak => {
                 // Whoever is cut off every few seconds, or knocks in vain, is not idle.
                 profile.proxies.clear();
+                profile.outsider_one_in = 0;
                 profile.faults = Faults { half_open: false, deaf: false, ..profile.faults };
                 let is_month = draw.happens("month", 1, 8);
                 time = if is_month { 720 * HOUR } else { draw.scale(24 * HOUR, 360 * HOUR) };
@@ -273,7 +274,7 @@ impl Draw<'_> {
         }
         let limits = &mut config.limits;
         if self.happens("low-water", 1, 4) {
-            limits.egress_bytes_high = self.below(16_384) as u32;
+            limits.egress_bytes_high = self.scale(16, 16_384) as u32;
         }
         if self.happens("small-heads", 1, 8) {
             limits.head_bytes_max = self.scale_down(400, 16_384) as u32;
@@ -320,6 +321,12 @@ impl Draw<'_> {
         }
         if self.happens("dropping", 1, 4) {
             config.overflow = Overflow::DropMessage;
+            // Nobody is cut off by these, however tight they are.
+            limits.egress_bytes_max = self.scale_down(2000, 65_536) as u32;
+            if self.happens("bound-of-all", 1, 3) {
+                let times = 4 - self.below(4);
+                limits.egress_bytes_total_max = times * u64::from(limits.egress_bytes_max);
+            }
         }
         if self.happens("few-asks", 1, 4) {
             limits.asks_per_socket_max = 3 - self.below(3) as u32;

@@ -96,14 +96,30 @@ impl Shadow {
         let share = half / (alive.len() as u64).max(1);
         let own = self.waiting(session);
         let packet = Size { low: size.low - own.low, high: size.high - own.high };
+        if size.low > share && self.unsent_at_least(&alive) + packet.low > half {
+            return Some(true);
+        }
+        // There may be more of them than is known, so that each has a smaller share.
+        if self.has_strangers {
+            return None;
+        }
         let total = alive.iter().fold(packet, |sum, &other| sum + self.waiting(other));
-        // Heads and answers that are no packets are in the total too, and strangers' bytes.
-        let is_far = total.high + half / 4 <= half && !self.has_strangers;
+        // Heads and answers that are no packets are in the total too.
+        let is_far = total.high + half / 4 <= half;
         match size.is_over(share) {
             Some(false) => Some(false),
             _ if is_far => Some(false),
             _ => None,
         }
+    }
+
+    /// What surely waits on all connections, and for polls. What waits for a poll is not encoded.
+    fn unsent_at_least(&self, alive: &[u64]) -> u64 {
+        let owed = |&session: &u64| {
+            let peer = &self.peers[session as usize];
+            (peer.owed_bytes.low / 4 * 3).saturating_sub(peer.owed.len() as u64)
+        };
+        self.unsent.saturating_sub(self.checks.released) + alive.iter().map(owed).sum::<u64>()
     }
 
     fn accepts(&mut self, session: u64, size: Size) -> Fate {
@@ -155,13 +171,19 @@ impl Shadow {
             self.judge_calm(session, size, fate);
         }
         match fate {
-            Fate::Goes => self.reliable(session, packet),
+            Fate::Goes => {
+                self.reliable(session, packet);
+                self.left_behind(session, false);
+            }
             Fate::Dropped(why) => {
                 self.counters.dropped(why);
                 self.checks.dropped(session, packet);
             }
             Fate::Over if self.terms.closes_at_bound => self.end(session, End::Overflow),
-            Fate::Over => self.counters.overflow_dropped += 1,
+            Fate::Over => {
+                self.counters.overflow_dropped += 1;
+                self.left_behind(session, true);
+            }
             Fate::Gone | Fate::Open(_) => {}
         }
         fate
@@ -249,6 +271,7 @@ impl Shadow {
                     self.sockets.forget(socket);
                 }
             }
+            Record::Drained(id) => self.drained(*id),
             Record::Knocks { .. } | Record::Joined { .. } | Record::Ending(_) => {}
         }
     }
@@ -317,7 +340,7 @@ impl Shadow {
     }
 
     /// Whether what was just sent stands in a backlog.
-    fn backlog(&mut self, session: u64) -> Told {
+    pub(super) fn backlog(&mut self, session: u64) -> Told {
         let peer = &self.peers[session as usize];
         let refused = match peer.on {
             Carrier::WebSocket(conn) => self.pipes[conn].refused,
@@ -411,10 +434,12 @@ impl Shadow {
             return self.checks.moves.push((Outcome::Gone, *outcome));
         };
         let entry = &self.sockets.all[socket];
+        let is_stranger = entry.session.is_none();
         let expected = match entry.state {
-            State::Ended | State::Gone => Outcome::Gone,
             // Of one whose client was given up, the node knows since when it has gone.
-            _ if entry.session.is_none() && *outcome == Outcome::Gone => return,
+            _ if is_stranger && *outcome == Outcome::Gone => return,
+            State::Ended | State::Gone if is_stranger && self.checks.is_unclear => return,
+            State::Ended | State::Gone => Outcome::Gone,
             _ => Outcome::Done(self.sockets.join(socket, room, self.terms.rooms_max)),
         };
         self.checks.moves.push((expected, *outcome));

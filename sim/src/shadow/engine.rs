@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::behind::Behind;
 use super::deadline::{Due, Key};
 use super::parcel::{Parcel, Size};
 use super::step::{Body, Want};
@@ -46,6 +47,7 @@ pub(crate) struct Peer {
     pub(crate) known_as: Option<super::CoreSession>,
     /// Reliable packets since `2probe`.
     pub(crate) since_probe: u64,
+    pub(super) behind: Behind,
     /// When anything was last under way from it or to it.
     pub(crate) active_at: u64,
 }
@@ -123,7 +125,12 @@ pub(crate) struct Pipe {
 impl Pipe {
     /// Bytes that it holds.
     pub(crate) fn unsent(&self) -> Size {
-        Size::exactly((self.appended - self.out) as usize) + self.extra
+        Size::exactly(self.left() as usize) + self.extra
+    }
+
+    /// Bytes that the kernel does not have.
+    pub(super) fn left(&self) -> u64 {
+        self.appended - self.out
     }
 
     pub(crate) fn sent(&mut self, bytes: u64, is_refused: bool) {
@@ -138,8 +145,11 @@ impl Pipe {
     pub(crate) fn volatile_sent(&mut self, end: u64, bytes: u64) -> (u64, u64) {
         self.volatile.push_back((end, bytes));
         self.volatile_unsent += bytes;
+        // The first may be out in part.
+        let is_out = |&(end, bytes): &(u64, u64)| (self.out + bytes).saturating_sub(end);
+        let out = self.volatile.front().map(is_out);
         let largest = self.volatile.iter().map(|&(_, bytes)| bytes).max();
-        (self.volatile_unsent, largest.unwrap_or_default())
+        (self.volatile_unsent - out.unwrap_or_default(), largest.unwrap_or_default())
     }
 
     /// The node has released it.
@@ -526,10 +536,18 @@ impl Shadow {
         self.pipes[conn].is_closing = true;
         let Some(session) = self.pipes[conn].session else { return };
         self.abort_requests(conn, session);
-        if is_broken && self.peers[session as usize].answered_on == Some(conn) {
+        if is_broken && self.may_be_lost(conn, session) {
             self.checks.tested(Property::P4);
             self.end(session, End::Other);
         }
+    }
+
+    /// Whether a session's latest answer went out there, or an older one that is not all out.
+    fn may_be_lost(&self, conn: usize, session: u64) -> bool {
+        let (peer, out) = (&self.peers[session as usize], self.pipes[conn].out);
+        let is_in =
+            |charge: &Charge| charge.conn == conn && charge.until.is_none_or(|until| until > out);
+        peer.answered_on == Some(conn) || peer.charges.iter().any(is_in)
     }
 }
 

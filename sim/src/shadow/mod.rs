@@ -14,8 +14,10 @@
 //! | [`time`] | what deadlines do to them |
 //! | [`social`] | namespaces and rooms: what messages mean |
 //! | [`commands`] | what the program says, and whether it goes out: the word `W` |
+//! | [`behind`] | who is behind, and has caught up |
 //! | [`step`] | the step equation, and the name of what broke it |
 
+mod behind;
 mod commands;
 mod deadline;
 mod engine;
@@ -118,6 +120,8 @@ struct Terms {
     sessions_max: usize,
     asks_max: usize,
     rooms_max: usize,
+    namespaces_max: usize,
+    connecting_max: usize,
     max_payload: u64,
     /// After so long without anything under way a client can take a volatile packet.
     quiet: Option<u64>,
@@ -136,10 +140,14 @@ pub(crate) struct Shadow {
     sockets: Sockets,
     /// CONNECTs that were read in this call.
     reading: Vec<social::Join>,
+    /// Sockets whose CONNECT was read, and others until the next one is.
+    connecting: Vec<usize>,
     /// Who came in this call, as the program was told.
     entrants: VecDeque<social::Entrant>,
     /// Whether there ever was a session of which not all is known.
     has_strangers: bool,
+    /// Bytes on all connections that the kernel does not have.
+    unsent: u64,
     /// Broadcasts so far.
     casts: u64,
     checks: Checks,
@@ -170,6 +178,8 @@ impl Shadow {
             sessions_max: limits.sessions_max as usize,
             asks_max: limits.asks_per_socket_max as usize,
             rooms_max: limits.rooms_per_socket_max as usize,
+            namespaces_max: limits.namespaces_per_session_max as usize,
+            connecting_max: limits.connects_pending_max as usize,
             max_payload: config.max_payload.into(),
             quiet,
         };
@@ -183,8 +193,10 @@ impl Shadow {
             deadlines: Deadlines::default(),
             sockets: Sockets::default(),
             reading: Vec::new(),
+            connecting: Vec::new(),
             entrants: VecDeque::new(),
             has_strangers: false,
+            unsent: 0,
             casts: 0,
             checks: Checks::default(),
             counters: Counters::default(),
@@ -196,6 +208,7 @@ impl Shadow {
         self.now = verdicts.now;
         self.turn += 1;
         self.checks.begin();
+        self.checks.released = call.acts.iter().map(|act| self.released(act)).sum();
         self.collect_entrants(call.records);
         self.caused(call, names);
         self.complete_connects(names);
@@ -203,7 +216,15 @@ impl Shadow {
         for record in call.records {
             self.read(record, names);
         }
+        self.judge_caught_up();
         self.shut(call, verdicts);
+    }
+
+    fn released(&self, act: &Act) -> u64 {
+        match *act {
+            Act::Close(conn, _) => self.pipes[conn].left(),
+            Act::Pause(_) | Act::Resume(_) | Act::Shut(_) => 0,
+        }
     }
 
     fn caused(&mut self, call: &Call<'_>, names: &dyn Names) {
@@ -216,10 +237,7 @@ impl Shadow {
             }
             &Cause::Eof { conn } => self.ended(conn),
             &Cause::Lost { conn } => self.lost(conn, true),
-            &Cause::Sent { conn, bytes, is_refused } => {
-                self.active(conn);
-                self.pipes[conn].sent(bytes, is_refused);
-            }
+            &Cause::Sent { conn, bytes, is_refused } => self.sent(conn, bytes, is_refused),
             &Cause::Timeout { due, wake } => self.expired(due, wake, call),
             Cause::Data { .. } | Cause::Writable | Cause::Outside => {}
         }

@@ -32,6 +32,8 @@ pub(crate) enum Record {
         socket: SocketId,
         was_dropped: bool,
     },
+    /// A session that was behind has caught up.
+    Drained(SessionId),
     Said(Said, Outcome),
 }
 
@@ -117,6 +119,7 @@ impl Record {
             Event::Disconnecting { socket, .. } => Self::Ending(socket),
             Event::Disconnected { socket, .. } => Self::Ended(socket),
             Event::Abandoned { socket } => Self::Abandoned(socket),
+            Event::Drained { session } => Self::Drained(session),
             Event::Settled { ask, socket, ref outcome } => {
                 let was_dropped = matches!(outcome, Err(AskError::Dropped));
                 Self::Settled { ask, socket, was_dropped }

@@ -17,7 +17,7 @@ use crate::oracle::Property;
 #[derive(Debug)]
 pub(crate) enum Join {
     Socket(usize),
-    Refused { session: u64, namespace: String },
+    Refused { session: u64, namespace: String, message: &'static str },
 }
 
 /// Who came in a call, as the program was told.
@@ -103,18 +103,32 @@ impl Shadow {
 
     fn knocked(&mut self, session: u64, name: &str, names: &dyn Names) {
         let Some(id) = names.find(name) else {
-            self.reading.push(Join::Refused { session, namespace: name.into() });
-            return;
+            let (namespace, message) = (name.into(), "Invalid namespace");
+            return self.reading.push(Join::Refused { session, namespace, message });
         };
         let namespace = self.sockets.namespace(id, || name.into());
         if self.member(session, namespace).is_some() {
             return self.violated(session);
         }
+        if self.is_full(session) {
+            let (namespace, message) = (name.into(), "limit reached");
+            return self.reading.push(Join::Refused { session, namespace, message });
+        }
         let peer = &mut self.peers[session as usize];
         peer.left.retain(|&left| left != namespace);
         let socket = self.sockets.add(Some(session), namespace);
         peer.sockets.push(socket);
+        self.connecting.push(socket);
         self.reading.push(Join::Socket(socket));
+    }
+
+    /// Whether a CONNECT is one too many, for its session or for the server.
+    fn is_full(&mut self, session: u64) -> bool {
+        let all = &self.sockets.all;
+        self.connecting
+            .retain(|&socket| matches!(all[socket].state, State::Reading | State::Deciding));
+        let sockets = self.peers[session as usize].sockets.len();
+        sockets >= self.terms.namespaces_max || self.connecting.len() >= self.terms.connecting_max
     }
 
     /// The client broke the protocol.
@@ -155,8 +169,8 @@ impl Shadow {
     pub(super) fn complete_connects(&mut self, names: &dyn Names) {
         for join in std::mem::take(&mut self.reading) {
             match join {
-                Join::Refused { session, namespace } => {
-                    self.state(session, Parcel::refusal(&namespace, "Invalid namespace", None));
+                Join::Refused { session, namespace, message } => {
+                    self.state(session, Parcel::refusal(&namespace, message, None));
                 }
                 Join::Socket(socket) => {
                     if self.sockets.all[socket].state == State::Reading {
@@ -226,6 +240,7 @@ impl Shadow {
             self.sockets.named(socket, entrant.socket);
             if entrant.is_decided_on {
                 self.sockets.all[socket].state = State::Deciding;
+                self.connecting.push(socket);
             } else {
                 self.sockets.enter(socket);
             }

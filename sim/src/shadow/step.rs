@@ -57,6 +57,10 @@ pub(crate) struct Checks {
     pub(crate) touched: Vec<usize>,
     /// Sessions whose poll was answered.
     pub(crate) charged: Vec<u64>,
+    /// Unsent bytes of connections that are released in this call.
+    pub(super) released: u64,
+    /// Who has caught up in this call, and is to be told so.
+    pub(super) caught_up: Option<u64>,
     /// A stranger's socket ended in this call: since when is the node's business.
     pub(crate) is_unclear: bool,
     pub(crate) sends: Vec<(Told, Outcome)>,
@@ -205,7 +209,10 @@ impl Shadow {
                 Act::Pause(conn) => self.pipes[conn].is_paused = true,
                 Act::Resume(conn) => self.pipes[conn].is_paused = false,
                 Act::Shut(conn) => self.pipes[conn].is_closing = true,
-                Act::Close(conn, _) => self.pipes[conn].closed(),
+                Act::Close(conn, _) => {
+                    self.unsent -= self.pipes[conn].left();
+                    self.pipes[conn].closed();
+                }
             }
         }
     }
@@ -216,6 +223,7 @@ impl Shadow {
             self.active(*conn);
             let pipe = &mut self.pipes[*conn];
             pipe.appended += bytes.len() as u64;
+            self.unsent += bytes.len() as u64;
             if pipe.is_explained
                 && let Err(fault) = fault
             {

@@ -357,6 +357,24 @@ fn v4_a_volatile_that_waited_for_its_poll() {
 }
 
 #[test]
+fn v4_what_is_out_of_a_packet_does_not_wait() {
+    let config = Config { volatile: parlor::Volatile::Turn { cork_bytes_max: 100 }, ..plain() };
+    let mut bench = Bench::new(config, None);
+    let (id, socket) = bench.websocket(1);
+    bench.flush();
+    let volatile = |bench: &mut Bench, bytes: usize| {
+        bench.run(|root| {
+            root.io().socket(socket).volatile().emit("v", "x".repeat(bytes));
+        });
+    };
+    volatile(&mut bench, 100);
+    bench.sent(id, 100, false);
+    volatile(&mut bench, 1);
+    assert_eq!(bench.verdicts.failure(), None);
+    assert_eq!(bench.node.stats().volatile_cork, 0);
+}
+
+#[test]
 fn v6_a_quiet_client() {
     let script: fn(&mut Bench) = |bench| {
         let (id, _, socket) = bench.polling(1);
@@ -663,6 +681,20 @@ fn p4_a_poll_answer_that_may_be_lost() {
         bench.eof(id);
     };
     judges(Property::P4, &plain(), orderly, |turn| turn.of(0).extend(answer("1")));
+    // An older answer that was never all out is lost as well.
+    let older: fn(&mut Bench) = |bench| {
+        let (id, sid, socket) = bench.polling(1);
+        bench.get(id, 1, &sid);
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "x".repeat(100));
+        });
+        bench.sent(id, 20, true);
+        let other = bench.accept();
+        bench.get(other, 1, &sid);
+        bench.mark();
+        bench.lost(id);
+    };
+    judges(Property::P4, &plain(), older, |turn| turn.records.clear());
 }
 
 #[test]
@@ -734,4 +766,43 @@ fn a_node_that_stops() {
     bench.get(id, 2, &sid);
     bench.turn(Cause::Outside, Node::shutdown);
     assert_eq!(bench.verdicts.failure(), None);
+}
+
+#[test]
+fn e6_one_drained_when_all_is_out() {
+    let script: fn(&mut Bench) = |bench| {
+        let (id, socket) = bench.websocket(1);
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "more than eight bytes");
+        });
+        bench.sent(id, 5, false);
+        bench.mark();
+        bench.flush();
+        bench.say(id, r#"42["echo",""]"#);
+    };
+    let config = || {
+        let mut config = Config::default();
+        config.limits.egress_bytes_high = 8;
+        config
+    };
+    judges(Property::E6, &config(), script, |turn| {
+        turn.records.retain(|record| !matches!(record, Record::Drained(_)));
+    });
+    judges(Property::E6, &config(), script, |turn| {
+        let again: Vec<_> = turn.records.clone();
+        turn.records.extend(again);
+    });
+    // It waits for a poll, and goes out on the websocket.
+    let script: fn(&mut Bench) = |bench| {
+        let (_, sid, socket) = bench.polling(1);
+        let websocket = bench.probe(1, &sid);
+        bench.flush();
+        bench.run(|root| {
+            root.io().socket(socket).emit("a", "more than eight bytes");
+        });
+        bench.say(websocket, "5");
+        bench.mark();
+        bench.flush();
+    };
+    judges(Property::E6, &config(), script, |turn| turn.records.clear());
 }

@@ -64,6 +64,7 @@ impl Shadow {
     fn is_of_another(&self, due: Due, call: &Call<'_>) -> bool {
         let session = match due {
             Due::Ping(session) | Due::PingTimeout(session) => session,
+            Due::ConnectTimeout(session) | Due::Release(session) => session,
             _ => return false,
         };
         let peer = &self.peers[session as usize];

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parlor::{
-    App, AskError, Bytes, Cx, Namespace, Payload, Response, SocketId, admit, refuse, reply,
+    App, AskError, Bytes, Cx, Namespace, Payload, Response, SendStatus, SocketId, admit, refuse,
+    reply,
 };
 
 use crate::oracle::deeds::{Deed, Deeds};
@@ -42,6 +43,8 @@ pub(crate) enum Variant {
 /// Ghosts that are remembered, and questions of a quiz: more than a byte can count.
 const GHOSTS_MAX: usize = 8;
 const QUIZ: u64 = 300;
+/// Small things that fill up what is left below a bound.
+const BRIM: u64 = 200;
 
 impl Sent {
     fn number(&mut self) -> u64 {
@@ -154,7 +157,9 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
                 let text = "x".repeat(turn as usize * 40);
                 if turn % 5 != 3 {
                     let number = cx.state.next(Deed::Emit);
-                    cx.emit("burst", (number, text));
+                    if cx.emit("burst", (number, text)) == SendStatus::Dropped {
+                        return brim(cx);
+                    }
                 } else if let Some(number) = cx.state.next_volatile(Deed::Emit) {
                     cx.me().volatile().emit("burst", (number, text));
                 }
@@ -198,6 +203,16 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
             cx.state.does(Deed::DisconnectSession);
             cx.disconnect_session();
         });
+}
+
+/// It is at its bound: what still fits is small.
+fn brim(cx: &mut Cx<'_, Sent>) {
+    for _ in 0..BRIM {
+        let number = cx.state.next(Deed::Emit);
+        if cx.emit("", number) == SendStatus::Dropped {
+            return;
+        }
+    }
 }
 
 fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
