@@ -55,7 +55,7 @@ struct Round {
 }
 
 fn main() {
-    let loads = [(5, 1000), (20, 200), (60, 200)];
+    let loads = [(5, 1000), (20, 200)];
     let only: Option<usize> = env::args().nth(1).and_then(|text| text.parse().ok());
     for (clients, ms) in loads {
         if only.is_some_and(|only| only != clients) {
