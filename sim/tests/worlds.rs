@@ -1,6 +1,7 @@
-//! A few worlds of each kind: they hold what they must, and a seed is the same run twice.
+//! A few worlds of each kind: they hold what they must, and a seed is the same run twice. More of
+//! them, where `PARLOR_WORLDS` says how many swarms: what a broken core is held against.
 
-use std::thread;
+use std::{env, thread};
 
 use parlor_sim::choice::{ChoiceLog, Choices};
 use parlor_sim::trace::Story;
@@ -28,7 +29,8 @@ fn standard_worlds() {
 
 #[test]
 fn swarm_worlds() {
-    worlds(Preset::Swarm, 10);
+    let count = env::var("PARLOR_WORLDS").ok().and_then(|count| count.parse().ok());
+    worlds(Preset::Swarm, count.unwrap_or(10));
 }
 
 #[test]

@@ -16,8 +16,8 @@ pub(super) fn exhaustive(scene: Scene, time_max: Option<Duration>) -> Exit {
     let paths = whole + met + needless;
     let speed = u128::from(paths) * 1_000_000 / elapsed.as_micros().max(1);
     let figures = format!(
-        "{paths} paths, {met} of them left where they met another, {needless} that say nothing new; \
-         {states} states, {ends} ends; {:.1} s, {speed} paths/s",
+        "{paths} paths, {met} of them left where they met another, {needless} that say nothing \
+         new; {states} states, {ends} ends; {:.1} s, {speed} paths/s",
         elapsed.as_secs_f64()
     );
     let Some((failure, log)) = failed else {

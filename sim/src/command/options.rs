@@ -39,7 +39,8 @@ Instead of running worlds:
                     break the core in each of these ways, and see in how many seeds it is found
                     (default: all, within 2000); with --check only whether each compiles, with
                     --minimize also to how few events half a minute brings what was found
-  --exhaustive NAME go through every interleaving of a small scene: upgrade, poll or ack
+  --exhaustive NAME go through every interleaving of a small scene: upgrade, poll, ack or
+                    ack-by-poll
   --depth N         with at most so many operations (default: 4)
   --props           list what must hold
   --help            print this
