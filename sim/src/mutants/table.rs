@@ -81,7 +81,8 @@ impl Table {
         if let Some(median) = self.smalls.get(self.smalls.len().saturating_sub(1) / 2) {
             let smallest = self.smalls.iter().filter(|small| small.is_smallest).count();
             println!(
-                "made small: {} events in the median; of {}, {smallest} as small as they get in time",
+                "made small: {} events in the median; of {}, {smallest} as small as they get \
+                 in time",
                 median.events,
                 self.smalls.len(),
             );

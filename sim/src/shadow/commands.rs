@@ -438,7 +438,11 @@ impl Shadow {
         let expected = match entry.state {
             // Of one whose client was given up, the node knows since when it has gone.
             _ if is_stranger && *outcome == Outcome::Gone => return,
-            State::Ended | State::Gone if is_stranger && self.checks.is_unclear => return,
+            State::Ended if is_stranger && self.checks.is_unclear => {
+                self.sockets.join(socket, room, self.terms.rooms_max);
+                return;
+            }
+            State::Gone if is_stranger && self.checks.is_unclear => return,
             State::Ended | State::Gone => Outcome::Gone,
             _ => Outcome::Done(self.sockets.join(socket, room, self.terms.rooms_max)),
         };
@@ -446,10 +450,13 @@ impl Shadow {
     }
 
     fn leave(&mut self, id: SocketId, room: &str, outcome: &Outcome) {
-        let expected = match self.sockets.find(id) {
-            Some(socket) => Outcome::Done(self.sockets.leave(socket, room)),
-            None => Outcome::Gone,
+        let Some(socket) = self.sockets.find(id) else {
+            return self.checks.moves.push((Outcome::Gone, *outcome));
         };
-        self.checks.moves.push((expected, *outcome));
+        let is_stranger = self.sockets.all[socket].session.is_none();
+        let was_in = self.sockets.leave(socket, room);
+        if !is_stranger || !self.checks.is_unclear {
+            self.checks.moves.push((Outcome::Done(was_in), *outcome));
+        }
     }
 }

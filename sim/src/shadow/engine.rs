@@ -244,7 +244,8 @@ impl Shadow {
             self.peers.resize_with(place + 1, Peer::default);
         }
         let is_there = |peer: &&Peer| matches!(peer.state, PeerState::Open | PeerState::Closing);
-        if self.peers.iter().filter(is_there).count() >= self.terms.sessions_max {
+        let count = self.peers.iter().filter(is_there).count();
+        if count >= self.terms.sessions_max || self.checks.is_full {
             self.wrote(conn, Want::Answer(503, Body::Any));
             self.pipes[conn].is_closing = true;
             return;

@@ -127,6 +127,9 @@ struct Terms {
     quiet: Option<u64>,
 }
 
+/// How an answer to one handshake too many begins.
+const FULL: &[u8] = b"HTTP/1.1 503";
+
 /// See the module.
 pub(crate) struct Shadow {
     terms: Terms,
@@ -231,6 +234,10 @@ impl Shadow {
         match &call.cause {
             &Cause::Accept { conn, is_explained } => self.accepted(conn, is_explained),
             Cause::Data { conn, units } if self.pipes[*conn].is_explained => {
+                let is_full = |(grown, bytes): &(usize, Vec<u8>)| {
+                    grown == conn && bytes.windows(FULL.len()).any(|window| window == FULL)
+                };
+                self.checks.is_full = self.has_strangers && call.grown.iter().any(is_full);
                 for unit in units {
                     self.heard(*conn, unit, names);
                 }

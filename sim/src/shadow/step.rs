@@ -63,6 +63,8 @@ pub(crate) struct Checks {
     pub(super) caught_up: Option<u64>,
     /// A stranger's socket ended in this call: since when is the node's business.
     pub(crate) is_unclear: bool,
+    /// A handshake found no room, by its answer: strangers' sessions are not known.
+    pub(crate) is_full: bool,
     pub(crate) sends: Vec<(Told, Outcome)>,
     pub(crate) casts: Vec<(Fanout, Fanout)>,
     /// Of broadcasts, how many they were to.
