@@ -590,6 +590,24 @@ fn a_session_that_its_client_ended_is_gone_for_commands() {
 }
 
 #[test]
+fn whoever_leaves_makes_room_for_whom_joins_behind_it() {
+    let mut app = App::with_state(());
+    for name in ["/", "/a", "/b"] {
+        // Whoever leaves stays to be looked at.
+        app.of(name).on_disconnecting(|_cx, _reason| {});
+    }
+    let config = Config::default();
+    let limits = crate::Limits { namespaces_per_session_max: 2, ..config.limits };
+    let mut wire = Wire::with(Config { limits, ..config }, app);
+    wire.send(1, "0");
+    wire.send(1, "0/a,");
+    let frames = ["41/a,", "40/b,", "40/a,"].map(|text| frame(1, text.as_bytes()));
+    wire.feed(1, frames.concat());
+    let stats = wire.node.stats();
+    assert_eq!((stats.sockets_connected, stats.connects_refused), (3, 1));
+}
+
+#[test]
 fn rooms_are_intact_while_disconnecting() {
     let mut app = App::with_state(Vec::<String>::new());
     app.of("/")

@@ -31,8 +31,11 @@ impl SocketIo {
         let limits = &cx.config.limits;
         let full = self.connects_pending >= limits.connects_pending_max;
         let namespaces_max = limits.namespaces_per_session_max as usize;
-        let Some(client) = self.client_mut(session) else { return };
-        let many = client.sockets.len() >= namespaces_max;
+        let Some(client) = self.client(session) else { return };
+        // One that leaves in the same payload makes room.
+        let stays =
+            |&&index: &&u32| !matches!(self.sockets[index as usize].state, State::Leaving(_));
+        let many = client.sockets.iter().filter(stays).count() >= namespaces_max;
         let namespace = match namespace {
             Some(namespace) if !full && !many => namespace,
             refused => {
@@ -44,7 +47,9 @@ impl SocketIo {
                 return self.reading.push(Join::Refused { session, namespace: name, message });
             }
         };
-        client.left.retain(|left| *left != namespace);
+        if let Some(client) = self.client_mut(session) {
+            client.left.retain(|left| *left != namespace);
+        }
         // What the reference shows as `handshake.auth`.
         let auth = match auth.is_empty() {
             true => Payload::empty_object(),

@@ -259,6 +259,10 @@ impl Scene {
         let session = self.session;
         let line = &mut self.lines[on as usize];
         if line.as_ref().is_none_or(|line| line.is_over) {
+            // Frames need the WebSocket that they were for.
+            if matches!(words, Words::Frames(_) | Words::Fragments(_)) {
+                return None;
+            }
             let conn = hub.connect(me.number);
             *line = Some(Line { conn, ..Line::default() });
         }

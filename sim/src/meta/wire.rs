@@ -20,6 +20,7 @@ fn unbounded(log: &InputLog) -> InputLog {
     log.config.limits.egress_bytes_max = u32::MAX;
     log.config.limits.egress_bytes_total_max = u64::MAX;
     log.config.limits.connects_pending_max = u32::MAX;
+    log.config.limits.asks_per_socket_max = u32::MAX;
     // Above it a ping of the WebSocket layer has no pong.
     let high = &mut log.config.limits.egress_bytes_high;
     *high = (*high).max(parlor::Config::default().limits.egress_bytes_high);

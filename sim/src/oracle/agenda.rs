@@ -185,7 +185,14 @@ impl Agenda {
             _ => property,
         };
         // A request for the program has the same time as a decision, and may be answered before.
-        if why == Wake::Decision && loose.or(sure).is_none() && self.overdue(at) {
+        if why == Wake::Decision && self.requests.get(&at).is_some_and(|&count| count > 0) {
+            match sure {
+                None => drop(self.overdue(at)),
+                Some((_, due)) => {
+                    let (is_sure, is_over) = (false, false);
+                    self.firing = Some(Firing { due, at, is_sure, is_over });
+                }
+            }
             return;
         }
         let found = loose.or(sure);
@@ -435,6 +442,12 @@ impl Agenda {
             verdicts.claim(due.property(), is_over, || {
                 format!("{due:?} was due at {at} us, and nothing came of it")
             });
+        }
+        if let Some(Firing { due: Due::Decision(_), at, is_sure: false, is_over: false }) =
+            self.firing
+        {
+            // It was a request's.
+            self.overdue(at);
         }
         self.firing = None;
     }

@@ -71,7 +71,7 @@ pub(crate) enum Carrier {
 
 #[derive(Debug)]
 pub(super) struct Candidate {
-    conn: usize,
+    pub(super) conn: usize,
     timeout: Option<Key>,
     /// From `2probe` on.
     pub(super) release: Option<Key>,

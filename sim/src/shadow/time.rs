@@ -63,9 +63,15 @@ impl Shadow {
     /// Whether what it would show is not to be seen: it was the deadline of somebody unknown.
     fn is_of_another(&self, due: Due, call: &Call<'_>) -> bool {
         let session = match due {
-            Due::Ping(session) | Due::PingTimeout(session) => session,
-            Due::ConnectTimeout(session) | Due::Release(session) => session,
-            _ => return false,
+            Due::Ping(session) | Due::PingTimeout(session) | Due::ConnectTimeout(session) => {
+                session
+            }
+            Due::Release(session) | Due::UpgradeTimeout(session) => session,
+            Due::Decision(socket) => match self.sockets.all[socket].session {
+                Some(session) => session,
+                None => return false,
+            },
+            Due::PollingClose(_) => return false,
         };
         let peer = &self.peers[session as usize];
         let connected = peer.sockets.iter().map(|&socket| &self.sockets.all[socket]);
@@ -75,9 +81,16 @@ impl Shadow {
                 |record: &Record| matches!(record, Record::Ended(id) if Some(*id) == socket.id);
             return !call.records.iter().any(is_told);
         }
-        let conn = match peer.on {
+        let own = match peer.on {
             Carrier::WebSocket(conn) => Some(conn),
             Carrier::Polling => peer.parked,
+        };
+        // The end of a session, or of an upgrade, closes its candidate.
+        let candidate = peer.candidate.as_ref().map(|candidate| candidate.conn);
+        let conn = match due {
+            Due::UpgradeTimeout(_) => candidate,
+            Due::PingTimeout(_) | Due::ConnectTimeout(_) => own.or(candidate),
+            _ => own,
         };
         conn.is_some_and(|conn| !call.grown.iter().any(|(grown, _)| *grown == conn))
     }
