@@ -690,7 +690,7 @@ impl Shadow {
         for key in [&mut peer.heartbeat, &mut peer.connect, &mut peer.closing] {
             self.deadlines.cancel(key);
         }
-        if let Some(candidate) = &mut peer.candidate {
+        if let Some(mut candidate) = peer.candidate.take() {
             self.deadlines.cancel(&mut candidate.timeout);
             self.deadlines.cancel(&mut candidate.release);
         }
