@@ -225,6 +225,9 @@ impl Hub {
             return None;
         }
         self.choices.time(at);
+        if self.choices.is_beyond() {
+            return None;
+        }
         if let Some(crossing) = &mut self.crossing
             && crossing.is_open(at, &mut self.choices)
         {
@@ -300,7 +303,8 @@ impl Hub {
 
     /// Whether the run ends before its time: all that can follow has been seen.
     pub(crate) fn is_cut(&self) -> bool {
-        self.crossing.as_ref().is_some_and(|crossing| crossing.is_cut)
+        let is_cut = self.crossing.as_ref().is_some_and(|crossing| crossing.is_cut);
+        is_cut || self.choices.is_beyond()
     }
 
     /// A client connects. Bytes may be written at once.

@@ -191,7 +191,7 @@ impl<S: Send + 'static> World<S> {
         self.server.shutdown(&mut self.hub);
         let linger = self.hub.profile.config.linger.as_micros() as u64;
         self.until(self.hub.now + 2 * linger + GRACE);
-        if self.hub.verdicts.failure().is_none() {
+        if !self.is_over() {
             self.server.finish(&mut self.hub);
         }
     }

@@ -49,6 +49,8 @@ pub struct Choices {
     now: u64,
     /// From then on another seed says all.
     fork: Option<(u64, u64)>,
+    /// What comes later is of no interest.
+    horizon: u64,
 }
 
 #[derive(Debug)]
@@ -166,6 +168,7 @@ impl Choices {
             rescue: None,
             now: 0,
             fork: None,
+            horizon: u64::MAX,
         }
     }
 
@@ -177,6 +180,17 @@ impl Choices {
     /// The world's time has come to this.
     pub(crate) fn time(&mut self, now: u64) {
         self.now = now;
+    }
+
+    /// The same; the run ends where its time passes this.
+    #[must_use]
+    pub(crate) fn until(mut self, horizon: u64) -> Self {
+        self.horizon = horizon;
+        self
+    }
+
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.now > self.horizon
     }
 
     /// The other seed, from the fork on.

@@ -135,6 +135,7 @@ impl Search<'_> {
             return Err(Stop::Time);
         }
         self.replays += 1;
+        let choices = choices.until(self.horizon());
         let Some(failed) = failing(self.subject, choices) else { return Ok(false) };
         let cost = Cost::of(&failed.log);
         let is_better = failed.signature == self.best.signature && cost < self.cost;
@@ -142,6 +143,15 @@ impl Search<'_> {
             (self.best, self.cost) = (failed, cost);
         }
         Ok(is_better)
+    }
+
+    /// What does not fail by then goes on for long, and seldom fails at all. A panic has no time.
+    fn horizon(&self) -> u64 {
+        const LATER: u64 = 10_000_000;
+        match self.best.failure.at {
+            0 => u64::MAX,
+            at => (2 * at).saturating_add(LATER),
+        }
     }
 
     fn attempt_log(&mut self, log: ChoiceLog) -> Result<bool, Stop> {

@@ -200,3 +200,11 @@ fn a_budget_is_kept_and_what_passes_is_refused() {
     let passes = Toy(|_, _| {});
     assert!(shrink(&passes, failed(), ENOUGH).is_err());
 }
+
+#[test]
+fn a_run_ends_at_its_horizon() {
+    let run = |choices| crate::world::run(crate::profile::Preset::Standard, choices, false);
+    let cut = run(Choices::new(1).until(1_000_000));
+    assert_eq!(cut.verdicts.failure(), None);
+    assert!(cut.simulated < run(Choices::new(1)).simulated / 10, "{} us", cut.simulated);
+}
