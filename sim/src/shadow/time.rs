@@ -85,13 +85,14 @@ impl Shadow {
             Carrier::WebSocket(conn) => Some(conn),
             Carrier::Polling => peer.parked,
         };
-        // The end of a session, or of an upgrade, closes its candidate.
+        // The end of a silent session, or of an upgrade, closes its candidate.
         let candidate = peer.candidate.as_ref().map(|candidate| candidate.conn);
         let conn = match due {
             Due::UpgradeTimeout(_) => candidate,
-            Due::PingTimeout(_) | Due::ConnectTimeout(_) => own.or(candidate),
+            Due::PingTimeout(_) => own.or(candidate),
             _ => own,
         };
+        let conn = conn.filter(|&conn| !self.pipes[conn].is_closing);
         conn.is_some_and(|conn| !call.grown.iter().any(|(grown, _)| *grown == conn))
     }
 
