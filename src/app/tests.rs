@@ -597,7 +597,7 @@ fn whoever_leaves_makes_room_for_whom_joins_behind_it() {
         app.of(name).on_disconnecting(|_cx, _reason| {});
     }
     let config = Config::default();
-    let limits = crate::Limits { namespaces_per_session_max: 2, ..config.limits };
+    let limits = Limits { namespaces_per_session_max: 2, ..config.limits };
     let mut wire = Wire::with(Config { limits, ..config }, app);
     wire.send(1, "0");
     wire.send(1, "0/a,");
