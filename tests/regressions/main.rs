@@ -1,6 +1,7 @@
 //! What the simulator has found in Parlor: the smallest choices under which each failed, before it
-//! was mended. Where the generator has changed since, a log says on standard error from where on it
-//! fits no longer; then it is made anew with the mend taken back.
+//! was mended. A log ends with its failure, so a run that goes on says on standard error that it no
+//! longer fits. Where the generator has changed it says so earlier; then the log is made anew, with
+//! the mend taken back.
 
 use parlor_sim::{Preset, repeat};
 

@@ -118,7 +118,7 @@ impl<S: Send + 'static> Driver<'_, S> {
     }
 
     fn give(&mut self, given: &Given) {
-        let conn = conn_of(&given.input);
+        let conn = given.input.conn();
         let renamed = match (&mut self.manner.names, &given.input) {
             (Some(names), Input::Data { conn, bytes }) => names.renamed(*conn, bytes),
             _ => None,
@@ -139,7 +139,7 @@ impl<S: Send + 'static> Driver<'_, S> {
     }
 
     fn give_new(&mut self, at: u64, input: Input) {
-        let conn = conn_of(&input);
+        let conn = input.conn();
         let given = Given { at, input, done: Done::default(), n: usize::MAX };
         let Ok(done) = self.player.call(&given) else { return };
         self.at = self.at.max(at);
@@ -172,18 +172,5 @@ impl<S: Send + 'static> Driver<'_, S> {
             Some(conn) => self.give_new(at, Input::Writable { conn }),
             None => self.give_new(at, Input::Timeout { why: "spurious".into() }),
         }
-    }
-}
-
-/// The connection that an input is about.
-pub(super) fn conn_of(input: &Input) -> Option<u32> {
-    match *input {
-        Input::Accept { conn, .. }
-        | Input::Data { conn, .. }
-        | Input::Eof { conn }
-        | Input::Lost { conn }
-        | Input::Writable { conn }
-        | Input::Sent { conn, .. } => Some(conn),
-        Input::Timeout { .. } | Input::Job { .. } | Input::Shutdown => None,
     }
 }

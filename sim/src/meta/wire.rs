@@ -6,7 +6,7 @@ use parlor::App;
 
 use super::Related;
 use super::account::{Account, Detail, Outputs, Volatile};
-use super::play::{Flushing, Manner, Played, conn_of, play};
+use super::play::{Flushing, Manner, Played, play};
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
 use crate::trace::{self, Done, Given, Input, InputLog, Output};
@@ -74,7 +74,7 @@ fn in_pieces(
             Input::Data { bytes, .. } if bytes.len() > 1 => cut(bytes, choices, stream),
             _ => Vec::new(),
         };
-        let Some(conn) = conn_of(&given.input).filter(|_| !pieces.is_empty()) else {
+        let Some(conn) = given.input.conn().filter(|_| !pieces.is_empty()) else {
             other.given.push(given.clone());
             continue;
         };

@@ -125,6 +125,21 @@ pub enum Input {
     Shutdown,
 }
 
+impl Input {
+    /// The connection that it is about.
+    pub(crate) fn conn(&self) -> Option<u32> {
+        match *self {
+            Self::Accept { conn, .. }
+            | Self::Data { conn, .. }
+            | Self::Eof { conn }
+            | Self::Lost { conn }
+            | Self::Writable { conn }
+            | Self::Sent { conn, .. } => Some(conn),
+            Self::Timeout { .. } | Self::Job { .. } | Self::Shutdown => None,
+        }
+    }
+}
+
 /// What a node wants.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "a node's outputs, named as there")]
@@ -313,15 +328,7 @@ impl What {
     /// The connection that it is about.
     pub fn conn(&self) -> Option<u32> {
         match self {
-            Self::In(_, input) => match *input {
-                Input::Accept { conn, .. }
-                | Input::Data { conn, .. }
-                | Input::Eof { conn }
-                | Input::Lost { conn }
-                | Input::Writable { conn }
-                | Input::Sent { conn, .. } => Some(conn),
-                Input::Timeout { .. } | Input::Job { .. } | Input::Shutdown => None,
-            },
+            Self::In(_, input) => input.conn(),
             Self::Out(conn, _) => Some(*conn),
             Self::Net(net) => Some(net.conn),
             Self::Peer(peer) => Some(peer.conn),
