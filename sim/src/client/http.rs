@@ -11,11 +11,18 @@ pub(crate) struct Answer {
 impl Answer {
     /// A field of the head.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.head.split("\r\n").skip(1).find_map(|line| {
-            let (field, value) = line.split_once(':')?;
-            field.eq_ignore_ascii_case(name).then_some(value.trim())
-        })
+        let is_it = |&(field, _): &(&str, &str)| field.eq_ignore_ascii_case(name);
+        fields(&self.head).flatten().find(is_it).map(|(_, value)| value.trim())
     }
+}
+
+/// The header fields of a head, where each line is one.
+fn fields(head: &str) -> impl Iterator<Item = Result<(&str, &str), &str>> {
+    head.split('\n').skip(1).map(|line| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let field = line.split_once(':').filter(|(_, value)| value.starts_with(' '));
+        field.filter(|(name, _)| is_token(name)).ok_or(line)
+    })
 }
 
 /// How many bytes a head says that follow it; none if it says nothing.
@@ -39,16 +46,18 @@ pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
     let head = String::from_utf8(received[..end].to_vec()).map_err(|_| "a head is not ASCII")?;
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
     let status = status.ok_or_else(|| format!("no status line: {head:?}"))?;
-    let mut answer = Answer { status, head, body: Vec::new() };
-    for line in answer.head.split("\r\n").skip(1) {
-        if !line.split_once(": ").is_some_and(|(name, _)| is_token(name)) {
-            return Err(format!("no header field: {line:?}"));
+    let mut said = None;
+    for field in fields(&head) {
+        let (name, value) = field.map_err(|line| format!("no header field: {line:?}"))?;
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err("an answer has a transfer coding".into());
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            let is_first = said.replace(value.trim()).is_none();
+            is_first.then_some(()).ok_or("an answer says its length twice")?;
         }
     }
-    if answer.field("transfer-encoding").is_some() {
-        return Err("an answer has a transfer coding".into());
-    }
-    let length = match (status, answer.field("content-length")) {
+    let length = match (status, said) {
         (101 | 204, _) => 0,
         (_, Some(text)) => text.parse().map_err(|_| format!("content-length is {text:?}"))?,
         (_, None) => return Err("an answer does not say its length".into()),
@@ -57,9 +66,9 @@ pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
     if received.len() < start + length {
         return Ok(None);
     }
-    answer.body = received[start..start + length].to_vec();
+    let body = received[start..start + length].to_vec();
     received.drain(..start + length);
-    Ok(Some(answer))
+    Ok(Some(Answer { status, head, body }))
 }
 
 fn is_token(name: &str) -> bool {

@@ -25,7 +25,7 @@ fn list(
     text: &[u8],
     at: usize,
     close: u8,
-    member: impl Fn(usize) -> Option<usize>,
+    mut member: impl FnMut(usize) -> Option<usize>,
 ) -> Option<usize> {
     let mut at = space(text, at + 1);
     if text.get(at) == Some(&close) {
@@ -53,7 +53,10 @@ fn string(text: &[u8], at: usize) -> Option<usize> {
     (text.get(at) == Some(&b'"')).then_some(())?;
     let mut at = at + 1;
     loop {
-        match *text.get(at)? {
+        // Most of it is plain.
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        at += text.get(at..)?.iter().position(special)?;
+        match text[at] {
             b'"' => return Some(at + 1),
             b'\\' => match *text.get(at + 1)? {
                 b'u' => {
@@ -64,8 +67,7 @@ fn string(text: &[u8], at: usize) -> Option<usize> {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
                 _ => return None,
             },
-            0..0x20 => return None,
-            _ => at += 1,
+            _ => return None,
         }
     }
 }
@@ -98,15 +100,14 @@ pub(crate) fn is_json(text: &str) -> bool {
 /// The members of an array.
 pub(crate) fn members(text: &str) -> Option<Vec<&str>> {
     let bytes = text.as_bytes();
-    (is_json(text) && bytes.first() == Some(&b'[')).then_some(())?;
+    (bytes.first() == Some(&b'[')).then_some(())?;
     let mut out = Vec::new();
-    let mut at = space(bytes, 1);
-    while bytes[at] != b']' {
-        let end = value(bytes, at, DEPTH_MAX)?;
+    let end = list(bytes, 0, b']', |at| {
+        let end = value(bytes, at, DEPTH_MAX - 1)?;
         out.push(text[at..end].trim());
-        at = end + usize::from(bytes[end] == b',');
-    }
-    Some(out)
+        Some(end)
+    })?;
+    (space(bytes, end) == bytes.len()).then_some(out)
 }
 
 /// A field of an object that has no escapes in its names.

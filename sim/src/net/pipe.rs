@@ -260,7 +260,10 @@ impl Pipe {
             let arrival = self.wire_free_at + self.shape.latency + jitter;
             self.arrival_last = self.arrival_last.max(arrival);
             self.flight_bytes += length;
-            let bytes = self.waiting.drain(..length).collect();
+            let (first, second) = self.waiting.as_slices();
+            let split = length.min(first.len());
+            let bytes = [&first[..split], &second[..length - split]].concat();
+            self.waiting.drain(..length);
             self.flight.push_back(Segment { bytes, kind });
             match kind {
                 Kind::Bytes => {}
@@ -371,7 +374,8 @@ impl Pipe {
     pub fn read(&mut self, most: usize, into: &mut Vec<u8>) -> Read {
         if !self.unread.is_empty() {
             let length = most.min(self.unread.len());
-            into.extend(self.unread.drain(..length));
+            into.extend_from_slice(&self.unread[..length]);
+            self.unread.drain(..length);
             return Read::Bytes(length);
         }
         let read = match self.head {
