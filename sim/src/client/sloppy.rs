@@ -15,6 +15,8 @@ use crate::oracle::Property;
 const PAUSE_MAX: u64 = 900_000;
 /// A scene that goes on for longer has lost something on its way.
 const SCENE_MAX: u64 = 8_000_000;
+/// Where the server takes more, nobody sends so much for nothing.
+const EXCESS_BYTES_MAX: usize = 200_000;
 
 #[derive(Default)]
 pub(super) struct Sloppy {
@@ -50,6 +52,8 @@ enum Words {
     Post(Vec<Packet>),
     /// Every byte a chunk of its own.
     Chunks(Vec<Packet>),
+    /// A body that is longer than the server takes, by some bytes.
+    Excess,
     Upgrade,
     /// All of them in one write.
     Frames(Vec<Packet>),
@@ -154,9 +158,12 @@ fn polling(number: u64) -> Vec<Step> {
         }
         // It joins nothing.
         6 => vec![Say(Poll, Words::Get), Answer(Poll, &[200, 400])],
+        // Then more than the server takes: the session goes on.
         7 => {
             let said = [Say(Post, Words::Chunks(vec![echo()])), Answer(Post, OK)];
-            [&joins[..], &heard, &said, &heard].concat()
+            let excess = [Say(Post, Words::Excess), Answer(Post, &[413])];
+            let again = [Say(Post, Words::Post(vec![echo()])), Answer(Post, OK)];
+            [&joins[..], &heard, &said, &heard, &excess, &again, &heard].concat()
         }
         // Methods that are not Engine.IO's.
         _ => {
@@ -293,6 +300,17 @@ impl Scene {
                 let head = (end, Unit::PostHead { session });
                 let whole = (bytes.len(), Unit::Post { session, packets });
                 (bytes, vec![head, whole])
+            }
+            Words::Excess => {
+                let most = hub.profile.config.max_payload as usize;
+                if most > EXCESS_BYTES_MAX {
+                    return None;
+                }
+                let rest = hub.choices.choose(me.stream, 2000) as usize;
+                let bytes = http::post(&self.sid, &vec![b'x'; most + 1 + rest]);
+                let end = bytes.len() - most - 1 - rest;
+                let head = (end, Unit::PostHead { session });
+                (bytes, vec![head, (end + most + 1, Unit::Excess { session })])
             }
             Words::Frames(packets) => {
                 let (mut bytes, mut units) = (Vec::new(), Vec::new());

@@ -18,6 +18,8 @@ pub(crate) enum Unit {
     PostHead { session: u64 },
     /// The end of a POST, and the packets in its body.
     Post { session: u64, packets: Vec<Packet> },
+    /// The byte of a POST's body with which it is longer than the server takes.
+    Excess { session: u64 },
     /// A request to become a WebSocket, for a session that polls.
     Upgrade { session: u64 },
     /// A WebSocket message that is a packet.
@@ -29,11 +31,11 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Whether it is the end of a request.
+    /// Whether it is the end of a request, or of what the server waits for.
     pub(crate) fn is_request(&self) -> bool {
         match self {
             Self::Handshake { .. } | Self::Get { .. } | Self::Post { .. } => true,
-            Self::Upgrade { .. } => true,
+            Self::Excess { .. } | Self::Upgrade { .. } => true,
             Self::PostHead { .. } | Self::Frame(_) | Self::WsPing(_) | Self::WsClose => false,
         }
     }
@@ -52,6 +54,7 @@ impl Unit {
             | Self::Get { session }
             | Self::PostHead { session }
             | Self::Post { session, .. }
+            | Self::Excess { session }
             | Self::Upgrade { session } => Some(session),
             Self::Frame(_) | Self::WsPing(_) | Self::WsClose => None,
         }

@@ -158,6 +158,7 @@ impl Scout {
                 marks.hit_if(is_overlap, Mark::OverlapPost);
                 session.posting = Some(conn);
             }
+            Unit::Excess { .. } => session.posting = None,
             Unit::Post { packets, .. } => {
                 session.posting = None;
                 packets.iter().for_each(|packet| self.call.packet(session, packet, marks));
@@ -200,13 +201,14 @@ impl Scout {
             marks.hit(Mark::FlushAtFive);
             marks.hit_if(has(b"\x81\x012"), Mark::PingFlushedAtFive);
         }
+        let Some(session) = self.lines.get(&conn).and_then(|n| self.sessions.get_mut(n)) else {
+            return;
+        };
         let is_ping = match self.call.cause {
             Some(Cause::Timeout { why: Wake::Ping, .. }) => true,
             // One that waited for its poll.
+            _ if session.phase == Phase::WebSocket => false,
             _ => has(b"\r\n\r\n2") || has(b"\x1e2"),
-        };
-        let Some(session) = self.lines.get(&conn).and_then(|n| self.sessions.get_mut(n)) else {
-            return;
         };
         session.is_pinged |= is_ping;
         if session.parked == Some(conn) {

@@ -21,7 +21,7 @@ pub(super) fn observer<S: Send + 'static>(
     choices: &mut Choices,
     stream: Stream,
 ) -> Related {
-    let log = &until_shutdown(log);
+    let log = &with_room(log);
     let mut other = log.clone();
     let frame = ws::frame(ws::TEXT, b"40/alone,", choices.choose(stream, 1 << 32) as u32);
     let said = [[http::upgrade(None), frame].concat()];
@@ -39,7 +39,7 @@ pub(super) fn hostile<S: Send + 'static>(
     choices: &mut Choices,
     stream: Stream,
 ) -> Related {
-    let log = &until_shutdown(log);
+    let log = &with_room(log);
     let mut other = log.clone();
     for number in 0..1 + choices.choose(stream, 4) as u32 {
         let speech = speech::of(None, choices, stream).bytes;
@@ -51,9 +51,15 @@ pub(super) fn hostile<S: Send + 'static>(
     compare(program, (log, &other), |guests| guests.iter().all(|played| played.done.app.is_empty()))
 }
 
-/// A shutdown ends sessions in the order of their places in a table, and a guest takes one.
-fn until_shutdown(log: &InputLog) -> InputLog {
+/// The log, with room for guests. It ends with the shutdown, which ends sessions in the order of
+/// their places in a table, and a guest takes one.
+fn with_room(log: &InputLog) -> InputLog {
+    const GUESTS_MAX: u32 = 4;
     let mut log = log.clone();
+    let limits = &mut log.config.limits;
+    for limit in [&mut limits.connections_max, &mut limits.sessions_max] {
+        *limit = limit.saturating_add(GUESTS_MAX);
+    }
     let end = log.given.iter().position(|given| given.input == Input::Shutdown);
     log.given.truncate(end.unwrap_or(log.given.len()));
     log

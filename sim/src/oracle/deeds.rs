@@ -15,6 +15,7 @@ pub(crate) enum Deed {
     Leave,
     Disconnect,
     DisconnectSession,
+    CloseSession,
 }
 
 /// What a program says that it does, as long as somebody reads it.
@@ -48,6 +49,7 @@ fn deed(record: &Record) -> Option<Deed> {
         Said::Leave { .. } => Deed::Leave,
         Said::Disconnect { .. } => Deed::Disconnect,
         Said::DisconnectSession { .. } => Deed::DisconnectSession,
+        Said::CloseSession { .. } => Deed::CloseSession,
         _ => return None,
     })
 }

@@ -120,7 +120,7 @@ impl Liveness {
                 return;
             }
             Unit::WsPing(_) => true,
-            Unit::WsClose => false,
+            Unit::Excess { .. } | Unit::WsClose => false,
         };
         // What outsiders do to each other is told to everybody.
         let is_excused = self.has_outsiders || self.is_excused(client);

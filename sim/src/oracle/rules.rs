@@ -117,6 +117,7 @@ impl Rules {
             | Unit::Get { session }
             | Unit::PostHead { session }
             | Unit::Post { session, .. }
+            | Unit::Excess { session }
             | Unit::Upgrade { session } => {
                 self.numbers.insert(conn, session);
                 session
@@ -133,6 +134,9 @@ impl Rules {
         match unit {
             Unit::PostHead { .. } => {
                 self.begun.insert(conn, number);
+            }
+            Unit::Excess { .. } => {
+                self.begun.remove(&conn);
             }
             Unit::Post { packets, .. } => {
                 self.begun.remove(&conn);
@@ -253,6 +257,7 @@ impl Rules {
                 let session = self.lives.session_of(socket);
                 session.into_iter().for_each(|session| self.agenda.loose_session(session));
             }
+            Told::ClosesSession(session) => self.agenda.loose_session(session),
             _ => {}
         }
         self.agenda.told(told, verdicts);

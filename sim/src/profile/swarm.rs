@@ -301,7 +301,12 @@ impl Draw<'_> {
             limits.sessions_max = (kinds.len() as u64 + self.below(3)) as u32;
         }
         if are_honest && self.happens("few-connections", 1, 6) {
-            limits.connections_max = (3 * kinds.len() as u64 + 2 + self.below(6)) as u32;
+            let needs = kinds.iter().map(|kind| match kind {
+                Kind::Polling => 2,
+                Kind::Upgrading => 3,
+                _ => 1,
+            });
+            limits.connections_max = (needs.sum::<u64>() + 1 + self.below(5)) as u32;
             // The dead go in time.
             config.idle_timeout = Duration::from_secs(5);
             config.request_timeout = Duration::from_secs(10);

@@ -53,8 +53,12 @@ impl<S: Send + 'static> Server<S> {
             {
                 end.ledger.asked();
             }
-            if let (Unit::PostHead { .. } | Unit::Post { .. }, Some(end)) = (&unit, self.end(id)) {
-                end.is_posting = matches!(unit, Unit::PostHead { .. });
+            let is_begun = matches!(unit, Unit::PostHead { .. } | Unit::Excess { .. });
+            let is_over = matches!(unit, Unit::Post { .. });
+            if (is_begun || is_over)
+                && let Some(end) = self.end(id)
+            {
+                end.is_posting = is_begun;
             }
             let Hub { rules, asks, verdicts, .. } = hub;
             let server = self.node.server();

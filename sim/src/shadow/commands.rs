@@ -103,23 +103,12 @@ impl Shadow {
         if self.has_strangers {
             return None;
         }
-        let total = alive.iter().fold(packet, |sum, &other| sum + self.waiting(other));
-        // Heads and answers that are no packets are in the total too.
-        let is_far = total.high + half / 4 <= half;
+        let is_far = self.unsent_at_most(&alive) + packet.high <= half;
         match size.is_over(share) {
             Some(false) => Some(false),
             _ if is_far => Some(false),
             _ => None,
         }
-    }
-
-    /// What surely waits on all connections, and for polls. What waits for a poll is not encoded.
-    fn unsent_at_least(&self, alive: &[u64]) -> u64 {
-        let owed = |&session: &u64| {
-            let peer = &self.peers[session as usize];
-            (peer.owed_bytes.low / 4 * 3).saturating_sub(peer.owed.len() as u64)
-        };
-        self.unsent.saturating_sub(self.checks.released) + alive.iter().map(owed).sum::<u64>()
     }
 
     fn accepts(&mut self, session: u64, size: Size) -> Fate {
@@ -403,6 +392,7 @@ impl Shadow {
         if !is_volatile && recipients.len() > 1 {
             self.checks.tested(Property::O5);
         }
+        self.checks.cast_bytes_max = Self::cast_at_most(&packet, recipients.len());
         let mut expected = Fanout::default();
         let (mut is_known, count) = (!self.checks.is_unclear, recipients.len() as u32);
         for socket in recipients {
@@ -422,6 +412,7 @@ impl Shadow {
                 _ => expected.dropped += 1,
             }
         }
+        self.checks.cast_bytes_max = 0;
         if is_known {
             self.checks.casts.push((expected, told));
         } else if !self.checks.is_unclear {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::behind::Behind;
+use super::charge::Charge;
 use super::deadline::{Due, Key};
 use super::parcel::{Parcel, Size};
 use super::step::{Body, Want};
@@ -25,11 +26,11 @@ pub(crate) struct Peer {
     /// The connection of a POST whose body is coming.
     post: Option<usize>,
     /// Where its latest poll answer went, until its next GET.
-    answered_on: Option<usize>,
+    pub(super) answered_on: Option<usize>,
     /// What waits for a poll, and how much it is.
     pub(crate) owed: Vec<Parcel>,
     pub(crate) owed_bytes: Size,
-    charges: Vec<Charge>,
+    pub(super) charges: Vec<Charge>,
     /// Its index in the server, which its id tells.
     pub(crate) index: Option<u32>,
     pub(super) heartbeat: Option<Key>,
@@ -85,15 +86,6 @@ pub(super) enum Pong {
     Excused,
 }
 
-/// A poll answer that the kernel does not have yet.
-#[derive(Debug)]
-struct Charge {
-    conn: usize,
-    /// Where it ends in what was ever appended to the connection; known after the call.
-    until: Option<u64>,
-    bytes: Size,
-}
-
 /// One connection.
 #[derive(Debug, Default)]
 pub(crate) struct Pipe {
@@ -110,7 +102,7 @@ pub(crate) struct Pipe {
     pub(crate) is_closed: bool,
     /// Bytes that were ever appended, and those that the kernel took.
     pub(crate) appended: u64,
-    out: u64,
+    pub(super) out: u64,
     /// What the shadow expects to be appended in this call.
     pub(crate) extra: Size,
     pub(crate) refused: bool,
@@ -221,6 +213,7 @@ impl Shadow {
             Unit::Get { session } => self.get(conn, session),
             Unit::PostHead { session } => self.post_head(conn, session),
             Unit::Post { session, ref packets } => self.post(conn, session, packets, names),
+            Unit::Excess { session } => self.excess(conn, session),
             Unit::Upgrade { session } => self.candidate(conn, session),
             Unit::Frame(ref packet) => self.frame(conn, packet, names),
             Unit::WsPing(ref payload) => self.pinged(conn, payload),
@@ -352,6 +345,14 @@ impl Shadow {
         }
         if self.peers[session as usize].state == PeerState::Gone {
             self.leave_all(session);
+        }
+    }
+
+    /// The rest of it is read for nobody, and its session goes on.
+    fn excess(&mut self, conn: usize, session: u64) {
+        let is_it = |post: &mut usize| *post == conn;
+        if self.peer(session).and_then(|peer| peer.post.take_if(is_it)).is_some() {
+            self.wrote(conn, Want::Answer(413, Body::Any));
         }
     }
 
@@ -542,14 +543,6 @@ impl Shadow {
             self.end(session, End::Other);
         }
     }
-
-    /// Whether a session's latest answer went out there, or an older one that is not all out.
-    fn may_be_lost(&self, conn: usize, session: u64) -> bool {
-        let (peer, out) = (&self.peers[session as usize], self.pipes[conn].out);
-        let is_in =
-            |charge: &Charge| charge.conn == conn && charge.until.is_none_or(|until| until > out);
-        peer.answered_on == Some(conn) || peer.charges.iter().any(is_in)
-    }
 }
 
 enum Role {
@@ -703,35 +696,6 @@ impl Shadow {
         for pipe in self.pipes.iter_mut().filter(|pipe| pipe.session == Some(session)) {
             pipe.is_explained = false;
             pipe.want.clear();
-        }
-    }
-
-    /// Bytes that wait for a session.
-    pub(super) fn waiting(&mut self, session: u64) -> Size {
-        let Self { peers, pipes, .. } = self;
-        let peer = &mut peers[session as usize];
-        peer.charges.retain(|charge| {
-            let pipe = &pipes[charge.conn];
-            charge.until.is_none_or(|until| until > pipe.out)
-        });
-        let charge = |charge: &Charge| {
-            let pipe = &pipes[charge.conn];
-            let left = charge.until.map_or(u64::MAX, |until| until - pipe.out);
-            Size { low: charge.bytes.low.min(left), high: charge.bytes.high }
-        };
-        let charged = peer.charges.iter().map(charge).fold(peer.owed_bytes, |a, b| a + b);
-        match peer.on {
-            Carrier::Polling => charged,
-            Carrier::WebSocket(conn) => charged + pipes[conn].unsent(),
-        }
-    }
-
-    /// After the call: where the answers end that were written in it.
-    pub(super) fn settle_charges(&mut self) {
-        for session in std::mem::take(&mut self.checks.charged) {
-            for charge in &mut self.peers[session as usize].charges {
-                charge.until.get_or_insert(self.pipes[charge.conn].appended);
-            }
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | [`step`] | the step equation, and the name of what broke it |
 
 mod behind;
+mod charge;
 mod commands;
 mod deadline;
 mod engine;
@@ -151,6 +152,8 @@ pub(crate) struct Shadow {
     has_strangers: bool,
     /// Bytes on all connections that the kernel does not have.
     unsent: u64,
+    /// The latest deadline that showed nothing: when it was due, and whose it may have been.
+    unseen: Option<(u64, Wake, u64)>,
     /// Broadcasts so far.
     casts: u64,
     checks: Checks,
@@ -200,6 +203,7 @@ impl Shadow {
             entrants: VecDeque::new(),
             has_strangers: false,
             unsent: 0,
+            unseen: None,
             casts: 0,
             checks: Checks::default(),
             counters: Counters::default(),

@@ -75,6 +75,9 @@ pub(crate) enum Said {
     DisconnectSession {
         socket: SocketId,
     },
+    CloseSession {
+        session: SessionId,
+    },
     Admit {
         socket: SocketId,
     },
@@ -155,6 +158,7 @@ impl Said {
             Command::Leave { socket, room } => Self::Leave { socket, room: room.into() },
             Command::Disconnect { socket } => Self::Disconnect { socket },
             Command::DisconnectSession { socket } => Self::DisconnectSession { socket },
+            Command::CloseSession { session } => Self::CloseSession { session },
             Command::Admit { socket } => Self::Admit { socket },
             Command::Refuse { socket, message, data } => {
                 let (message, data) = (message.into(), data.map(Into::into));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use parlor::NamespaceId;
 
 use super::deadline::Due;
-use super::engine::End;
+use super::engine::{End, Peer};
 use super::parcel::Parcel;
 use super::record::{Record, Said};
 use super::rooms::State;
@@ -339,6 +339,13 @@ impl Shadow {
                     self.kick(socket);
                 }
                 self.end_client(session);
+            }
+            // Its sockets stay until its client has fetched what is left.
+            Said::CloseSession { session } => {
+                let is_it = |peer: &Peer| peer.known_as == Some(*session) && peer.is_judged;
+                if let Some(session) = self.peers.iter().position(is_it) {
+                    self.close(session as u64, false);
+                }
             }
             Said::Shutdown => self.shut_down(),
             _ => {}

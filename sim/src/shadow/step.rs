@@ -57,6 +57,8 @@ pub(crate) struct Checks {
     pub(crate) touched: Vec<usize>,
     /// Sessions whose poll was answered.
     pub(crate) charged: Vec<u64>,
+    /// What a broadcast that is under way may append, to all of its recipients.
+    pub(super) cast_bytes_max: u64,
     /// Unsent bytes of connections that are released in this call.
     pub(super) released: u64,
     /// Who has caught up in this call, and is to be told so.

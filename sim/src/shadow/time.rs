@@ -28,6 +28,8 @@ impl Shadow {
             self.deadlines.put_back(key, fired);
             return;
         }
+        let is_unseen = self.has_strangers && self.shown_on(fired).is_none();
+        self.unseen = self.whose(fired).filter(|_| is_unseen).map(|session| (due, wake, session));
         self.fire(key, fired);
     }
 
@@ -51,6 +53,12 @@ impl Shadow {
             let what = format!("{wake:?} is due at {due} us, and it is nobody's");
             self.checks.missed(Property::S0, what);
         }
+        // Which of the two was whose is not to be seen.
+        if let Some((_, _, session)) =
+            self.unseen.take_if(|(at, why, _)| (*at, *why) == (due, wake))
+        {
+            self.give_up(session);
+        }
         if matches!(wake, Wake::Request | Wake::Linger) {
             for act in call.acts {
                 if let &Act::Close(conn, is_aborted) = act {
@@ -62,17 +70,7 @@ impl Shadow {
 
     /// Whether what it would show is not to be seen: it was the deadline of somebody unknown.
     fn is_of_another(&self, due: Due, call: &Call<'_>) -> bool {
-        let session = match due {
-            Due::Ping(session) | Due::PingTimeout(session) | Due::ConnectTimeout(session) => {
-                session
-            }
-            Due::Release(session) | Due::UpgradeTimeout(session) => session,
-            Due::Decision(socket) => match self.sockets.all[socket].session {
-                Some(session) => session,
-                None => return false,
-            },
-            Due::PollingClose(_) => return false,
-        };
+        let Some(session) = self.whose(due) else { return false };
         let peer = &self.peers[session as usize];
         let connected = peer.sockets.iter().map(|&socket| &self.sockets.all[socket]);
         let mut connected = connected.filter(|socket| socket.state == State::Connected);
@@ -81,6 +79,24 @@ impl Shadow {
                 |record: &Record| matches!(record, Record::Ended(id) if Some(*id) == socket.id);
             return !call.records.iter().any(is_told);
         }
+        let conn = self.shown_on(due);
+        conn.is_some_and(|conn| !call.grown.iter().any(|(grown, _)| *grown == conn))
+    }
+
+    fn whose(&self, due: Due) -> Option<u64> {
+        match due {
+            Due::Ping(session) | Due::PingTimeout(session) | Due::ConnectTimeout(session) => {
+                Some(session)
+            }
+            Due::Release(session) | Due::UpgradeTimeout(session) => Some(session),
+            Due::Decision(socket) => self.sockets.all[socket].session,
+            Due::PollingClose(_) => None,
+        }
+    }
+
+    /// The connection on which it shows; none if its client has to come for it.
+    fn shown_on(&self, due: Due) -> Option<usize> {
+        let peer = &self.peers[self.whose(due)? as usize];
         let own = match peer.on {
             Carrier::WebSocket(conn) => Some(conn),
             Carrier::Polling => peer.parked,
@@ -92,8 +108,7 @@ impl Shadow {
             Due::PingTimeout(_) => own.or(candidate),
             _ => own,
         };
-        let conn = conn.filter(|&conn| !self.pipes[conn].is_closing);
-        conn.is_some_and(|conn| !call.grown.iter().any(|(grown, _)| *grown == conn))
+        conn.filter(|&conn| !self.pipes[conn].is_closing)
     }
 
     fn fire(&mut self, (at, _): Key, due: Due) {

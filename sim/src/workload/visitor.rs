@@ -231,10 +231,11 @@ impl Visitor {
             90..94 => self.say(place, "burst", &format!(",{}", ms % 40), false, seat),
             94..96 if !is_healed => self.say(place, "kick", "", false, seat),
             96 if !is_healed => self.say(place, "end", "", false, seat),
-            97..99 if !is_healed => {
+            97 if !is_healed => {
                 seat.step_out(place);
                 self.come_back(place, seat);
             }
+            98 if !is_healed => self.say(place, "hang up", "", false, seat),
             99..103 => self.bytes(place, "flash", size, seat),
             103..106 => self.say(place, "flare", &format!(",\"{room}\""), false, seat),
             106..109 => self.say(place, "tour", &format!(",\"{room}\""), false, seat),
