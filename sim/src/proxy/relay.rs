@@ -14,6 +14,8 @@ use crate::proxy::Proxy;
 const HELD_BYTES_MAX: usize = 64 << 10;
 /// How often it sends a POST again.
 const COPIES_MAX: u32 = 2;
+/// One that sends again has no patience with one in so many.
+const HASTY_ONE_IN: u64 = 50;
 
 /// What a client hears when the server ends a connection instead of answering.
 const NO_ANSWER: &[u8] =
@@ -153,11 +155,7 @@ impl Relays {
         let Some(link) = self.links.get_mut(&front) else { return };
         let state = std::mem::replace(&mut link.state, State::Over);
         let State::Asked(mut request) = state else { return };
-        // A CONNECT that is refused, and then not, would surprise its client.
-        let joins = request.units.iter().any(|(_, unit)| unit.joins());
-        let is_post = request.bytes.starts_with(b"POST") && !joins;
-        let may_repeat = link.proxy == Proxy::Retrying && is_post && !hub.is_healed;
-        if may_repeat && request.copies < COPIES_MAX && link.answer.is_empty() {
+        if link.may_repeat(&request) && !hub.is_healed {
             hub.marks.hit(Mark::Retried);
             if let Some((_, Unit::PostHead { session })) = request.units.first() {
                 hub.rules.copied(*session);
@@ -175,7 +173,15 @@ impl Relays {
         self.fronts.insert(back, front);
         hub.write(back, &request.bytes, request.units.iter().cloned());
         link.answer.clear();
+        let is_hasty = link.may_repeat(&request)
+            && !hub.is_healed
+            && hub.choices.happens(hub.conns[front].stream, 1, HASTY_ONE_IN);
         link.state = State::Asked(request);
+        if is_hasty {
+            link.back = None;
+            hub.reset_by_client(back);
+            self.ended(front, hub);
+        }
     }
 
     /// Whatever can go on does.
@@ -241,6 +247,15 @@ impl Link {
         let units = ends.collect();
         self.units.iter_mut().for_each(|(end, _)| *end -= length);
         Some(Request { bytes, units, copies: 0 })
+    }
+
+    /// Whether it is a POST that is sent again if its connection ends. A CONNECT that is refused,
+    /// and then not, would surprise its client.
+    fn may_repeat(&self, request: &Request) -> bool {
+        let joins = request.units.iter().any(|(_, unit)| unit.joins());
+        let is_post = request.bytes.starts_with(b"POST") && !joins;
+        let is_new = request.copies < COPIES_MAX && self.answer.is_empty();
+        self.proxy == Proxy::Retrying && is_post && is_new
     }
 
     /// What the server says.
