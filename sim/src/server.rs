@@ -551,6 +551,7 @@ impl<S: Send + 'static> Server<S> {
         asks.shut(verdicts);
         let clock = self.node.server().now().as_micros();
         egress::clock(hub.now, clock, verdicts);
+        self.counted(hub);
         if let Some(crossing) = &mut hub.crossing {
             crossing.shows(self.node.stats(), wake);
         }

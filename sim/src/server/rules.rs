@@ -167,6 +167,14 @@ impl<S: Send + 'static> Server<S> {
         }
     }
 
+    /// M2: whatever is released is not counted any longer, and everything else is.
+    pub(super) fn counted(&self, hub: &mut Hub) {
+        let (open, told) = (self.open.len(), self.node.server().connections());
+        hub.verdicts.claim(Property::M2, open == told as usize, || {
+            format!("{open} connections are open, and {told} are counted")
+        });
+    }
+
     /// M2: what came has gone, by the server's own public counts.
     pub(super) fn emptied(&self, hub: &mut Hub) {
         let (server, stats) = (self.node.server(), self.node.stats());
