@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::choice::{ChoiceLog, Choices};
 use crate::marks::Coverage;
-use crate::meta::Related;
-use crate::oracle::{Failure, Property, Verdict};
+use crate::oracle::{Failure, Property, Verdict, Verdicts};
 use crate::user::Demanded;
 use crate::world::Run;
 
@@ -31,11 +30,15 @@ pub(crate) trait Subject: Sync {
         None
     }
 
-    /// Compares a seed's world with itself changed, if it is the seed's turn: what that puts to
-    /// the test, and what came of it.
-    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
+    /// What compares a seed's world with itself changed, if it is the seed's turn.
+    fn comparison(&self, seed: u64) -> Option<Box<dyn Subject>> {
         let _ = seed;
         None
+    }
+
+    /// A log that says of what it is, so that it needs nothing else.
+    fn signed(&self, log: ChoiceLog) -> ChoiceLog {
+        log.with("app", self.app()).with("profile", self.name())
     }
 
     /// One world, to its end or to the first thing that does not hold.
@@ -94,14 +97,18 @@ pub(crate) fn world(subject: &dyn Subject, choices: Choices, is_told: bool) -> R
     })
 }
 
-/// One world as a choice log says.
+/// One world as a choice log says, of what it says that it is of.
 ///
 /// # Panics
 ///
 /// If something does not hold, or the text is no choice log.
-pub(crate) fn repeat(subject: &dyn Subject, choices: &str) {
-    let log = ChoiceLog::parse(choices).unwrap_or_else(|why| panic!("the choices: {why}"));
-    let run = world(subject, Choices::replayed(log), false)
+pub(crate) fn repeat<'a>(
+    subject: impl FnOnce(&ChoiceLog) -> Result<Box<dyn Subject + 'a>, String>,
+    choices: &str,
+) {
+    let read = ChoiceLog::parse(choices).and_then(|log| Ok((subject(&log)?, log)));
+    let (subject, log) = read.unwrap_or_else(|why| panic!("the choices: {why}"));
+    let run = world(&*subject, Choices::replayed(log), false)
         .unwrap_or_else(|text| panic!("it panicked: {text}"));
     if let Some(Failure { property, what, .. }) = run.verdicts.failure() {
         panic!("{property}: {}\n{what}", property.sentence());
@@ -183,7 +190,8 @@ impl Sweep {
             }
         };
         let is_compared = self.is_related && finding.is_none();
-        let related = is_compared.then(|| related(subject, seed)).flatten();
+        let comparison = is_compared.then(|| subject.comparison(seed)).flatten();
+        let compared = comparison.map(|it| world(&*it, Choices::new(seed), false));
         let mut sum = sum.lock().expect("no thread panics while it holds it");
         sum.runs += 1 + u64::from(self.is_twice);
         for run in [Some(&first), second.as_ref()].into_iter().flatten().flatten() {
@@ -192,30 +200,18 @@ impl Sweep {
         }
         if let Ok(run) = &first {
             sum.hash ^= run.trace.hash().rotate_left((seed % 64) as u32);
-            for (place, &property) in Property::ALL.iter().enumerate() {
-                let Verdict::Pass(times) = run.verdicts.of(property) else { continue };
-                sum.tried[place].1 += times;
-            }
+            sum.try_all(&run.verdicts);
             sum.tried[Property::X12 as usize].1 += u64::from(self.is_twice);
         }
         if let Ok(run) = first {
             sum.coverage.add(run.marks);
             sum.demand(run.demanded);
         }
-        if let Some((properties, outcome)) = related {
-            sum.relate(seed, properties, outcome);
+        if let Some(compared) = compared {
+            sum.compare(seed, compared);
         }
         sum.findings.extend(finding.map(|finding| (seed, finding)));
     }
-}
-
-/// What a seed's turn is, and what came of it; a panic in it is its outcome.
-fn related(subject: &dyn Subject, seed: u64) -> Option<(&'static [Property], Related)> {
-    let compared = panic::catch_unwind(AssertUnwindSafe(|| subject.related(seed)));
-    compared.unwrap_or_else(|_| {
-        let what = "comparing its world with itself panics".into();
-        Some((&[Property::M3], Related::Differ(what)))
-    })
 }
 
 impl Sum {
@@ -233,12 +229,22 @@ impl Sum {
         }
     }
 
-    fn relate(&mut self, seed: u64, properties: &[Property], outcome: Related) {
-        let times = u64::from(outcome != Related::Vacuous);
-        properties.iter().for_each(|&property| self.tried[property as usize].1 += times);
-        if let (Related::Differ(what), Some(&property)) = (outcome, properties.first()) {
-            self.findings.push((seed, Finding::Failed(Failure { property, at: 0, what })));
+    fn try_all(&mut self, verdicts: &Verdicts) {
+        for (place, &property) in Property::ALL.iter().enumerate() {
+            let Verdict::Pass(times) = verdicts.of(property) else { continue };
+            self.tried[place].1 += times;
         }
+    }
+
+    fn compare(&mut self, seed: u64, compared: Result<Run, String>) {
+        let finding = match compared {
+            Ok(run) => {
+                self.try_all(&run.verdicts);
+                run.verdicts.failure().cloned().map(Finding::Failed)
+            }
+            Err(text) => Some(Finding::Panicked(text)),
+        };
+        self.findings.extend(finding.map(|finding| (seed, finding)));
     }
 
     /// Properties of the library that nothing put to the test.

@@ -4,7 +4,7 @@ use parlor::{App, Handle, Root};
 
 use crate::choice::Choices;
 use crate::client::mind::Mind;
-use crate::client::{Client, Me, Timer};
+use crate::client::{Client, Kind, Me, Timer};
 use crate::exhaustive::Crossing;
 use crate::fault::{self, Ban, Chaos, Class};
 use crate::hub::{Event, Hub};
@@ -43,6 +43,8 @@ pub struct Run {
     pub demanded: Vec<Demanded>,
     /// Which marks it has hit.
     pub(crate) marks: Marks,
+    /// The kinds of its clients.
+    pub(crate) kinds: Vec<Kind>,
     /// How long it took, in microseconds of its own time.
     pub simulated: u64,
 }
@@ -59,8 +61,8 @@ impl Run {
 impl Run {
     /// What a toy of a test comes to.
     pub(crate) fn toy(verdicts: Verdicts, trace: Trace, choices: Choices, simulated: u64) -> Self {
-        let (demanded, marks) = (Vec::new(), Marks::default());
-        Self { verdicts, trace, choices, demanded, marks, simulated }
+        let (demanded, marks, kinds) = (Vec::new(), Marks::default(), Vec::new());
+        Self { verdicts, trace, choices, demanded, marks, kinds, simulated }
     }
 }
 
@@ -71,7 +73,7 @@ impl Run {
 ///
 /// If something does not hold, or the text is no choice log.
 pub fn repeat(preset: Preset, choices: &str) {
-    crate::sweep::repeat(&crate::command::Builtin(preset), choices);
+    crate::sweep::repeat(|log| crate::command::subject(preset, log), choices);
 }
 
 /// Runs one world to its end, or to the first thing that does not hold.
@@ -115,11 +117,12 @@ impl<S: Send + 'static> World<S> {
     pub(crate) fn run(mut self) -> Run {
         self.go();
         let demanded = self.server.demands().demanded();
-        let Hub { choices, mut trace, verdicts, marks, now, .. } = self.hub;
+        let Hub { choices, mut trace, verdicts, marks, profile, now, .. } = self.hub;
         if let Some(Failure { property, at, what }) = verdicts.failure() {
             trace.oracle(*at, &property.to_string(), "fail", what);
         }
-        Run { verdicts, trace, choices, demanded, marks, simulated: now }
+        let kinds = profile.kinds;
+        Run { verdicts, trace, choices, demanded, marks, kinds, simulated: now }
     }
 
     /// Lets a client look into its inbox.

@@ -158,6 +158,16 @@ impl Choices {
         Self::of(0, Source::Paths(Box::new(paths)))
     }
 
+    /// What was drawn in a run that is recorded, for another run. What that asks for besides, the
+    /// seed says where it said all; else it is zero.
+    pub(crate) fn again(&self) -> Self {
+        let missing = match self.source {
+            Source::Seed | Source::Log(_, Missing::Seed) => Missing::Seed,
+            Source::Log(..) | Source::Paths(_) => Missing::Zero,
+        };
+        Self::of(self.seed, Source::Log(self.log(), missing)).recording()
+    }
+
     fn of(seed: u64, source: Source) -> Self {
         Self {
             seed,
@@ -205,7 +215,9 @@ impl Choices {
         self.recording()
     }
 
-    fn recording(mut self) -> Self {
+    /// The same, and a log is kept.
+    #[must_use]
+    pub(crate) fn recording(mut self) -> Self {
         self.is_recording = true;
         self
     }

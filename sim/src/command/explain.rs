@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::options::Options;
-use super::{Builtin, Exit, replay};
+use super::{Builtin, Exit, replay, subject};
 use crate::choice::{ChoiceLog, Choices};
 use crate::explain::{self, Account, Inevitable, Patience, Tale, deadline};
 use crate::shrink::{self, Budget, Signature};
@@ -34,16 +34,16 @@ pub(super) fn explain(options: &Options, question: Question, file: Option<&Path>
             eprintln!("parlor-sim: {}: {why}", file.display());
             return Exit::Bad;
         }
-        None => {
-            let subject = Builtin(options.preset);
-            match first_failure(&subject, &options.sweep) {
-                Some(log) => (subject.boxed(), log),
-                None => {
-                    println!("ok    nothing fails");
-                    return Exit::Held;
-                }
+        None => match first_failure(&Builtin(options.preset), &options.sweep) {
+            Some(log) => match subject(options.preset, &log) {
+                Ok(subject) => (subject, log),
+                Err(why) => unreachable!("it was signed just now: {why}"),
+            },
+            None => {
+                println!("ok    nothing fails");
+                return Exit::Held;
             }
-        }
+        },
     };
     let Some(account) = Account::of(&*subject, &log) else {
         println!("ok    that run does not fail");
@@ -60,10 +60,9 @@ pub(super) fn explain(options: &Options, question: Question, file: Option<&Path>
 }
 
 fn first_failure(subject: &dyn Subject, sweep: &Sweep) -> Option<ChoiceLog> {
-    let first =
-        Sweep { is_first_enough: true, is_twice: false, is_related: false, ..sweep.clone() };
+    let first = Sweep { is_first_enough: true, is_twice: false, ..sweep.clone() };
     let seed = first.run(subject).findings.first()?.0;
-    Some(shrink::failing(subject, Choices::new(seed))?.log)
+    shrink::of_seed(subject, seed, |subject, failed| subject.signed(failed.log))
 }
 
 fn why(account: &Account) {
@@ -212,7 +211,7 @@ pub(super) fn replay_inputs(path: &Path) -> Exit {
         Exit::Bad
     };
     let head = &reading.head;
-    if head.app != replay::APP {
+    if head.app != Builtin::APP {
         return bad(format!("it is of {:?}, which only its own test can run", head.app));
     }
     let options = (&head.config, &head.limits);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::Options;
 use super::{Builtin, Exit, replay};
-use crate::choice::{ChoiceLog, Choices};
+use crate::choice::ChoiceLog;
 use crate::explain::{Inquiry, Patience};
 use crate::shrink;
 use crate::sweep::{Subject, Sweep};
@@ -15,22 +15,19 @@ pub(crate) const DIRECTORY: &str = "sim-bugs";
 /// The whole command.
 pub(super) fn minimize(options: &Options) -> Exit {
     let subject = Builtin(options.preset);
-    let first = Sweep {
-        is_first_enough: true,
-        is_twice: false,
-        is_related: false,
-        ..options.sweep.clone()
-    };
+    let first = Sweep { is_first_enough: true, is_twice: false, ..options.sweep.clone() };
     let sum = first.run(&subject);
     let Some(&(seed, _)) = sum.findings.first() else {
         println!("ok    nothing to make small: {}", sum.speed());
         return Exit::Held;
     };
-    let Some(failed) = shrink::failing(&subject, Choices::new(seed)) else {
+    let exit = shrink::of_seed(&subject, seed, |subject, failed| {
+        shrunk(subject, subject.signed(failed.log))
+    });
+    exit.unwrap_or_else(|| {
         eprintln!("parlor-sim: seed {seed} failed once and then did not; try --twice");
-        return Exit::Differs;
-    };
-    shrunk(&subject, named(failed.log, options))
+        Exit::Differs
+    })
 }
 
 /// The same, of a run that was written down.
@@ -42,11 +39,6 @@ pub(super) fn minimize_file(path: &Path) -> Exit {
             Exit::Bad
         }
     }
-}
-
-/// A log that says of what world it is, so that it needs nothing else.
-pub(super) fn named(log: ChoiceLog, options: &Options) -> ChoiceLog {
-    log.with("app", replay::APP).with("profile", options.preset.name())
 }
 
 fn shrunk(subject: &dyn Subject, log: ChoiceLog) -> Exit {

@@ -10,12 +10,12 @@ pub(crate) mod report;
 use std::panic;
 use std::process::ExitCode;
 
-use crate::choice::Choices;
+use crate::choice::{ChoiceLog, Choices};
 use crate::exhaustive::Scene;
 use crate::explain::{Kind, regression};
-use crate::meta::{self, Related};
+use crate::meta::Comparison;
 use crate::mutants;
-use crate::oracle::{Failure, Property};
+use crate::oracle::Failure;
 use crate::profile::Preset;
 use crate::sweep::{Subject, Sweep};
 use crate::world::{self, Run};
@@ -83,10 +83,17 @@ fn run(options: &Options) -> Exit {
 /// The workload, in the worlds of a preset.
 pub(crate) struct Builtin(pub(crate) Preset);
 
+/// What a log of the workload is of: a world of a preset, or what compares it with itself changed.
+pub(crate) fn subject(preset: Preset, log: &ChoiceLog) -> Result<Box<dyn Subject>, String> {
+    let Some(name) = log.world(Comparison::KEY) else { return Ok(Box::new(Builtin(preset))) };
+    let comparison = Comparison::named(preset, name);
+    let comparison = comparison.ok_or(format!("line 1: there is no comparison {name:?}"))?;
+    Ok(Box::new(comparison))
+}
+
 impl Builtin {
-    fn boxed(self) -> Box<dyn Subject> {
-        Box::new(self)
-    }
+    /// What logs and traces call its program.
+    pub(crate) const APP: &str = "workload";
 }
 
 impl Subject for Builtin {
@@ -95,7 +102,7 @@ impl Subject for Builtin {
     }
 
     fn app(&self) -> &str {
-        replay::APP
+        Self::APP
     }
 
     fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
@@ -103,8 +110,8 @@ impl Subject for Builtin {
         Some(regression(Kind::Workload(&preset), failure, seed))
     }
 
-    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
-        meta::judge(self.0, seed)
+    fn comparison(&self, seed: u64) -> Option<Box<dyn Subject>> {
+        Some(Box::new(Comparison::of(self.0, seed)?))
     }
 
     fn run(&self, choices: Choices, is_told: bool) -> Run {

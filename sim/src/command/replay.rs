@@ -5,15 +5,12 @@ use std::io::Read;
 use std::path::Path;
 
 use super::options::Options;
-use super::{Builtin, Exit, report};
+use super::{Builtin, Exit, report, subject};
 use crate::choice::{ChoiceLog, Choices};
 use crate::exhaustive::Scene;
 use crate::oracle::Property;
 use crate::profile::Preset;
 use crate::sweep::{Subject, world};
-
-/// What a log says of the program that ran.
-pub(super) const APP: &str = "workload";
 
 /// Lines of the story's end.
 const STORY_LINES: usize = 24;
@@ -73,16 +70,16 @@ pub(super) fn read(path: &Path) -> Result<(Box<dyn Subject>, ChoiceLog), String>
     let log = ChoiceLog::parse(&text)?;
     let app = log.world("app").ok_or("line 1 names no app")?;
     let name = log.world("profile").ok_or("line 1 names no profile")?;
-    let subject: Option<Box<dyn Subject>> = match app {
-        APP => {
+    let of: Option<Box<dyn Subject>> = match app {
+        Builtin::APP => {
             let preset = Preset::ALL.into_iter().find(|preset| preset.name() == name);
-            preset.map(|preset| Builtin(preset).boxed())
+            preset.map(|preset| subject(preset, &log)).transpose()?
         }
         Scene::APP => Scene::named(name).map(|scene| Box::new(scene) as _),
         app => return Err(format!("it is of {app:?}, which only its own test can run")),
     };
-    let subject = subject.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
-    Ok((subject, log))
+    let of = of.ok_or_else(|| format!("line 1: there is no profile {name:?}"))?;
+    Ok((of, log))
 }
 
 #[cfg(test)]
@@ -104,6 +101,8 @@ mod tests {
             let other = format!("parlor-choices 2 app {app} profile x-9 seed 1");
             assert_eq!(why(&other), "line 1: there is no profile \"x-9\"");
         }
+        let other = "parlor-choices 2 app workload profile calm comparison X0 seed 1";
+        assert_eq!(why(other), "line 1: there is no comparison \"X0\"");
         let other = "parlor-choices 2 app workload profile calm seed 1\na#0: 3/2";
         assert_eq!(why(other), "line 2 has no choices");
         fs::remove_file(&path).expect("it was written");

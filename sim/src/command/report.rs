@@ -75,7 +75,7 @@ pub(crate) fn of_check(subject: &dyn Subject, sweep: &Sweep, sum: &Sum) -> Optio
     if !matches!(finding, Finding::Parted(..))
         && let Some(failed) = shrink::failing(subject, Choices::new(*seed))
     {
-        let log = failed.log.with("app", name).with("profile", name);
+        let log = subject.signed(failed.log);
         if let Ok(inquiry) = Inquiry::of(subject, log, Patience::TEST) {
             let property = inquiry.account.failure.property;
             let directory = Path::new(DIRECTORY).join(format!("{name}-{property}-{seed}"));
@@ -144,9 +144,9 @@ fn told(
     lines: usize,
     out: &mut String,
 ) {
-    let failed = shrink::failing(subject, Choices::new(seed));
-    let account = failed.and_then(|failed| Account::of(subject, &failed.log));
-    let account = account.unwrap_or_else(|| Account::bare(found.clone()));
+    let account =
+        shrink::of_seed(subject, seed, |subject, failed| Account::of(subject, &failed.log));
+    let account = account.flatten().unwrap_or_else(|| Account::bare(found.clone()));
     if lines == usize::MAX {
         let _ = write!(out, "{}", Story::new(&account.records));
     }

@@ -28,18 +28,20 @@ mod play;
 mod twins;
 mod wire;
 
-use crate::choice::{Choices, Stream};
+use crate::choice::{ChoiceLog, Choices, Stream};
 use crate::client::Kind;
-use crate::oracle::Property;
-use crate::profile::{Preset, Profile};
+use crate::command::Builtin;
+use crate::oracle::{Failure, Property, Verdicts};
+use crate::profile::Preset;
+use crate::sweep::Subject;
 use crate::trace::InputLog;
 use crate::workload::{apart, workload};
-use crate::world;
+use crate::world::{self, Run};
 use play::Spurious;
 
 /// What came of comparing two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Related {
+enum Related {
     /// They are alike.
     Alike,
     /// They are the same run, or one to which the property does not apply.
@@ -62,35 +64,80 @@ impl Related {
 enum Way {
     /// From what the node of a world was given, and the kinds of the world's clients.
     Replayed(fn(&InputLog, &[Kind], &mut Choices, Stream) -> Related),
-    /// In small worlds of their own.
-    Twins(fn(&mut Choices, Stream) -> Related),
+    /// In small worlds of their own: gives the first, or one that fails itself.
+    Twins(fn(Choices) -> (Run, Related)),
 }
 
-/// What each puts to the test.
-const ALL: [(&[Property], Way); 13] = [
-    (&[Property::T4], Way::Replayed(|log, _, c, s| clock::spurious(log, Spurious::Timeouts, c, s))),
-    (&[Property::T5], Way::Replayed(|log, _, c, s| clock::older_now(log, c, s))),
-    (&[Property::T5], Way::Replayed(|log, _, c, s| clock::wall_time(log, workload, c, s))),
-    (&[Property::X1], Way::Replayed(wire::resegmented)),
-    (&[Property::X2], Way::Replayed(|log, _, c, s| clock::spurious(log, Spurious::WakeUps, c, s))),
-    (&[Property::X3], Way::Replayed(|log, _, c, s| clock::epoch(log, workload, c, s))),
-    (&[Property::X5], Way::Replayed(|log, _, c, s| guest::observer(log, workload, c, s))),
-    (&[Property::X6], Way::Twins(twins::transports)),
-    (&[Property::V5, Property::X8], Way::Twins(twins::no_volatile)),
-    (&[Property::X9], Way::Replayed(|log, _, c, s| wire::commuted(log, apart, c, s))),
-    (&[Property::X13], Way::Replayed(|log, _, c, s| wire::flushed(log, workload, c, s))),
-    (&[Property::X14], Way::Replayed(|log, _, c, s| clock::deadlines(log, c, s))),
-    (&[Property::M4], Way::Replayed(|log, _, c, s| guest::hostile(log, workload, c, s))),
+/// The name of each, what it puts to the test, and how.
+type Entry = (&'static str, &'static [Property], Way);
+
+static ALL: [Entry; 13] = [
+    (
+        "T4",
+        &[Property::T4],
+        Way::Replayed(|log, _, c, s| clock::spurious(log, Spurious::Timeouts, c, s)),
+    ),
+    ("T5", &[Property::T5], Way::Replayed(|log, _, c, s| clock::older_now(log, c, s))),
+    (
+        "T5-wall",
+        &[Property::T5],
+        Way::Replayed(|log, _, c, s| clock::wall_time(log, workload, c, s)),
+    ),
+    ("X1", &[Property::X1], Way::Replayed(wire::resegmented)),
+    (
+        "X2",
+        &[Property::X2],
+        Way::Replayed(|log, _, c, s| clock::spurious(log, Spurious::WakeUps, c, s)),
+    ),
+    ("X3", &[Property::X3], Way::Replayed(|log, _, c, s| clock::epoch(log, workload, c, s))),
+    ("X5", &[Property::X5], Way::Replayed(|log, _, c, s| guest::observer(log, workload, c, s))),
+    ("X6", &[Property::X6], Way::Twins(twins::transports)),
+    ("X8", &[Property::V5, Property::X8], Way::Twins(twins::no_volatile)),
+    ("X9", &[Property::X9], Way::Replayed(|log, _, c, s| wire::commuted(log, apart, c, s))),
+    ("X13", &[Property::X13], Way::Replayed(|log, _, c, s| wire::flushed(log, workload, c, s))),
+    ("X14", &[Property::X14], Way::Replayed(|log, _, c, s| clock::deadlines(log, c, s))),
+    ("M4", &[Property::M4], Way::Replayed(|log, _, c, s| guest::hostile(log, workload, c, s))),
 ];
 
 /// One seed in so many is compared with something: it costs a recorded run and two replays.
 const ONE_IN: u64 = 14;
 
-/// Runs what a seed's turn is, if it is one of those that are compared: what is put to the test,
-/// and what came of it.
-pub(crate) fn judge(preset: Preset, seed: u64) -> Option<(&'static [Property], Related)> {
-    let (properties, way) = &ALL[turn(seed)?];
-    Some((*properties, way.compare(preset, seed)))
+/// A world of a preset and the same with something changed, as one subject: it fails if they
+/// differ, or if one of them does by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Comparison {
+    preset: Preset,
+    entry: &'static Entry,
+}
+
+impl Comparison {
+    /// Under what a choice log has its name.
+    pub(crate) const KEY: &'static str = "comparison";
+    /// The stream of what is changed, and how.
+    const STREAM: &'static str = "relation";
+
+    /// What a seed's turn is, if it is one of those that are compared.
+    pub(crate) fn of(preset: Preset, seed: u64) -> Option<Self> {
+        Some(Self { preset, entry: &ALL[turn(seed)?] })
+    }
+
+    pub(crate) fn named(preset: Preset, name: &str) -> Option<Self> {
+        let entry = ALL.iter().find(|(known, ..)| *known == name)?;
+        Some(Self { preset, entry })
+    }
+
+    fn compare(self, choices: Choices) -> (Run, Related) {
+        match self.entry.2 {
+            Way::Twins(compare) => compare(choices),
+            Way::Replayed(compare) => {
+                let mut run = world::run(self.preset, choices, true);
+                let Some(log) = recorded(&run) else { return (run, Related::Vacuous) };
+                let stream = run.choices.stream(Self::STREAM, 0);
+                let related = compare(&log, &run.kinds, &mut run.choices, stream);
+                (run, related)
+            }
+        }
+    }
 }
 
 /// They take turns, so that a short sweep comes to each of them.
@@ -98,26 +145,47 @@ fn turn(seed: u64) -> Option<usize> {
     seed.is_multiple_of(ONE_IN).then(|| (seed / ONE_IN % ALL.len() as u64) as usize)
 }
 
-impl Way {
-    fn compare(&self, preset: Preset, seed: u64) -> Related {
-        let mut choices = Choices::new(seed);
-        let stream = choices.stream("relation", 0);
-        match self {
-            Self::Twins(compare) => compare(&mut choices, stream),
-            Self::Replayed(compare) => {
-                let Some(log) = recorded(preset, seed) else { return Related::Vacuous };
-                let kinds = Profile::draw(preset, &mut Choices::new(seed)).kinds;
-                compare(&log, &kinds, &mut choices, stream)
-            }
+impl Subject for Comparison {
+    fn name(&self) -> &str {
+        self.preset.name()
+    }
+
+    fn app(&self) -> &str {
+        Builtin::APP
+    }
+
+    fn test(&self, failure: &Failure, seed: u64) -> Option<String> {
+        Builtin(self.preset).test(failure, seed)
+    }
+
+    fn signed(&self, log: ChoiceLog) -> ChoiceLog {
+        Builtin(self.preset).signed(log).with(Self::KEY, self.entry.0)
+    }
+
+    fn run(&self, choices: Choices, _is_told: bool) -> Run {
+        let (mut run, related) = self.compare(choices.recording());
+        if run.verdicts.failure().is_some() {
+            return run;
         }
+        // What the world puts to the test besides counts where it is run for itself.
+        run.verdicts = Verdicts::default();
+        for &property in self.entry.1.iter().filter(|_| related != Related::Vacuous) {
+            run.verdicts.claim(property, related == Related::Alike, || match &related {
+                Related::Differ(what) => what.clone(),
+                Related::Alike | Related::Vacuous => String::new(),
+            });
+        }
+        if let Some(Failure { property, what, .. }) = run.verdicts.failure() {
+            run.trace.oracle(run.simulated, &property.to_string(), "fail", what);
+        }
+        run
     }
 }
 
 /// What the node of a world was given.
-fn recorded(preset: Preset, seed: u64) -> Option<InputLog> {
-    let run = world::run(preset, Choices::new(seed), true);
-    let (config, limits) = run.trace.options()?;
-    InputLog::new(run.trace.records(), seed, (config, limits)).ok()
+fn recorded(run: &Run) -> Option<InputLog> {
+    let options = run.trace.options()?;
+    InputLog::new(run.trace.records(), run.choices.seed(), options).ok()
 }
 
 #[cfg(test)]

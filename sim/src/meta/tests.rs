@@ -8,6 +8,7 @@ use parlor::App;
 use super::play::{Played, play};
 use super::*;
 use crate::client::{http, ws};
+use crate::shrink::{self, Budget};
 use crate::trace::{self, Done, Given, Input};
 
 /// Two clients on websockets, who say two things each at some instants, and others who come
@@ -71,15 +72,15 @@ fn told(conn: u32, bytes: Vec<u8>, app: Vec<trace::App>) -> Played {
 fn what_makes_no_difference_makes_none() {
     let mut tried: BTreeMap<Property, u32> = BTreeMap::new();
     for seed in 0..2 {
-        let log = recorded(Preset::Swarm, seed).expect("a run that is recorded tells its options");
+        let run = world::run(Preset::Swarm, Choices::new(seed), true);
+        let log = recorded(&run).expect("a run that is recorded tells its options");
         let log = InputLog { given: log.given.into_iter().take(1500).collect(), ..log };
-        let kinds = Profile::draw(Preset::Swarm, &mut Choices::new(seed)).kinds;
-        for (properties, way) in &ALL {
+        for (_, properties, way) in &ALL {
             // Twins have a test of their own.
             let Way::Replayed(compare) = way else { continue };
             let mut choices = Choices::new(seed);
             let stream = choices.stream("relation", 0);
-            let times = match compare(&log, &kinds, &mut choices, stream) {
+            let times = match compare(&log, &run.kinds, &mut choices, stream) {
                 Related::Alike => 1,
                 Related::Vacuous => 0,
                 Related::Differ(what) => panic!("{properties:?}, seed {seed}: {what}"),
@@ -167,6 +168,41 @@ fn a_program_with_a_state_is_seen_when_events_commute() {
     let log = log();
     assert!(first_that_differs(|c, s| wire::commuted(&log, workload, c, s)).is_some());
     assert_eq!(first_that_differs(|c, s| wire::commuted(&log, apart, c, s)), None);
+}
+
+static EPOCHS: Entry = (
+    "epochs",
+    &[Property::X3],
+    Way::Replayed(|log, _, c, s| clock::epoch(log, clock_reader, c, s)),
+);
+
+#[test]
+fn what_a_comparison_finds_is_made_small_and_repeated_by_what_is_left() {
+    let comparison = Comparison { preset: Preset::Calm, entry: &EPOCHS };
+    let failed = shrink::failing(&comparison, Choices::new(1)).expect("it tells the time");
+    assert_eq!(failed.failure.property, Property::X3);
+    let budget = Budget { replays: 150, is_late: &|| false };
+    let shrunk = shrink::shrink(&comparison, comparison.signed(failed.log), budget).unwrap();
+    assert_eq!((shrunk.size.clients, shrunk.size.events()), (1, 0), "{}", shrunk.log);
+    assert_eq!(shrunk.log.world(Comparison::KEY), Some("epochs"));
+    let again = comparison.run(Choices::replayed(shrunk.log.clone()), true);
+    assert_eq!(again.verdicts.failure(), Some(&shrunk.failure));
+    assert_eq!(again.choices.drift(), None);
+    let is_oracle = |record: &trace::Record| matches!(record.what, trace::What::Oracle { .. });
+    assert!(again.trace.records().last().is_some_and(is_oracle));
+    // Where it has been mended, all of the log fits.
+    let mended = Comparison::named(Preset::Calm, "X3").unwrap();
+    let run = mended.run(Choices::replayed(shrunk.log), false);
+    assert_eq!((run.verdicts.failure(), run.choices.drift()), (None, None));
+}
+
+#[test]
+fn each_comparison_has_a_name_of_its_own() {
+    for entry in &ALL {
+        let named = Comparison::named(Preset::Swarm, entry.0).expect("it is one of all");
+        assert!(std::ptr::eq(named.entry, entry), "{}", entry.0);
+    }
+    assert!(Comparison::named(Preset::Swarm, "X12").is_none(), "the sweep's");
 }
 
 /// It tells how much waits.

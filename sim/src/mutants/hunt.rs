@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use crate::choice::Choices;
 use crate::command::{Builtin, Exit};
-use crate::meta::Related;
 use crate::oracle::Property;
 use crate::profile::Preset;
 use crate::shrink::{self, Budget, Stop};
@@ -63,8 +62,8 @@ impl<S: Subject> Subject for Telling<S> {
         self.0.name()
     }
 
-    fn related(&self, seed: u64) -> Option<(&'static [Property], Related)> {
-        self.0.related(seed)
+    fn comparison(&self, seed: u64) -> Option<Box<dyn Subject>> {
+        self.0.comparison(seed)
     }
 
     fn run(&self, choices: Choices, is_told: bool) -> Run {
@@ -107,16 +106,17 @@ pub(super) fn this(first: u64, budget: u64, jobs: u64) -> Exit {
     Exit::Held
 }
 
-/// In the built simulator: makes the failure of a seed small, and tells its parent. That two worlds
-/// or two runs differ is nothing that can be made small.
+/// In the built simulator: makes the failure of a seed small, and tells its parent. That two runs
+/// differ is nothing that can be made small.
 pub(super) fn small(seed: u64) -> Exit {
     let started = Instant::now();
     let worlds = Builtin(Preset::Swarm);
-    let failed = shrink::failing(&worlds, Choices::new(seed));
     let is_late = || started.elapsed() >= EFFORT;
     let budget = Budget { replays: u64::MAX, is_late: &is_late };
-    let shrunk = failed.and_then(|failed| shrink::shrink(&worlds, failed.log, budget).ok());
-    let Some(shrunk) = shrunk else { return Exit::Held };
+    let shrunk = shrink::of_seed(&worlds, seed, |subject, failed| {
+        shrink::shrink(subject, failed.log, budget).ok()
+    });
+    let Some(shrunk) = shrunk.flatten() else { return Exit::Held };
     let is_smallest = shrunk.stop == Stop::Smallest;
     println!("{LEFT} {} {is_smallest}", shrunk.size.events());
     Exit::Failed

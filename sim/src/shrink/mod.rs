@@ -98,6 +98,20 @@ pub(crate) fn failing(subject: &dyn Subject, choices: Choices) -> Option<Failed>
     }
 }
 
+/// Gives what of a seed fails on: its world, or else what compares that with itself changed.
+pub(crate) fn of_seed<R>(
+    subject: &dyn Subject,
+    seed: u64,
+    then: impl FnOnce(&dyn Subject, Failed) -> R,
+) -> Option<R> {
+    if let Some(failed) = failing(subject, Choices::new(seed)) {
+        return Some(then(subject, failed));
+    }
+    let comparison = subject.comparison(seed)?;
+    let failed = failing(&*comparison, Choices::new(seed))?;
+    Some(then(&*comparison, failed))
+}
+
 /// Makes a failing run small. Fails if the log does not fail.
 pub(crate) fn shrink(
     subject: &dyn Subject,

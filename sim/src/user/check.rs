@@ -107,7 +107,7 @@ where
     F: Fn(&mut Sim<S>) + Sync,
 {
     let check = Check { name: "check_choices".into(), program, scenario, state: PhantomData };
-    crate::sweep::repeat(&check, choices);
+    crate::sweep::repeat(|_| Ok(Box::new(check)), choices);
 }
 
 impl<S, P, F> Subject for Check<S, P, F>
