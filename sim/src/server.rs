@@ -126,7 +126,7 @@ impl<S: Send + 'static> Server<S> {
         // The rules are told of sessions, whatever the program wants to know.
         app.engine().on_open(|_cx| {}).on_close(|_cx, _why| {});
         hub.trace.runs_with(&config);
-        let (ids, start) = (trace::secret(seed), Instant::ZERO);
+        let (ids, start) = (trace::secret(hub.profile.guise.secret.unwrap_or(seed)), Instant::ZERO);
         let mut node = Node::new(config, app, ids, start, trace::UNIX_MS)
             .expect("profiles draw options that agree");
         hub.sockets.is_unannounced = !node.server().config().announce_disconnecting;

@@ -17,7 +17,7 @@ use crate::proxy::{self, Relays, Side};
 use crate::server::Server;
 use crate::trace::{Dir, Entity, Flag, Trace, Transcript};
 use crate::user::{Demanded, Demands, Scripted};
-use crate::workload::{Visitor, workload_with};
+use crate::workload::{Guise, Visitor, workload_with};
 
 /// After the shutdown everything is over within the linger, and this.
 const GRACE: u64 = 1_000_000;
@@ -77,13 +77,18 @@ pub fn repeat(preset: Preset, choices: &str) {
 }
 
 /// Runs one world to its end, or to the first thing that does not hold.
-pub fn run(preset: Preset, mut choices: Choices, is_told: bool) -> Run {
-    let profile = Profile::draw(preset, &mut choices);
+pub fn run(preset: Preset, choices: Choices, is_told: bool) -> Run {
+    run_as(Guise::PLAIN, preset, choices, is_told)
+}
+
+/// The same in a guise.
+pub(crate) fn run_as(guise: Guise, preset: Preset, mut choices: Choices, is_told: bool) -> Run {
+    let profile = Profile { guise, ..Profile::draw(preset, &mut choices) };
     let minds = profile.kinds.iter().map(|_| Box::new(Visitor::default()) as Box<dyn Mind>);
     let minds = minds.collect();
     let demands = Demands::default();
     let deeds = Deeds::default();
-    let program = workload_with(deeds.clone());
+    let program = workload_with(deeds.clone(), guise);
     let mut world = World::new(profile, choices, is_told, |_io| program, minds, demands);
     world.server.keeps(deeds);
     world.run()

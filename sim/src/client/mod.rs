@@ -212,7 +212,7 @@ impl Client {
     pub(crate) fn bytes(&mut self, conn: usize, bytes: &[u8], hub: &mut Hub) {
         if let Some(stranger) = &mut self.stranger {
             match stranger {
-                Stranger::Hostile(hostile) => hostile.bytes(conn, bytes),
+                Stranger::Hostile(hostile) => hostile.bytes(conn, bytes, hub),
                 Stranger::Requester(requester) => requester.bytes(conn, bytes, hub),
                 Stranger::Sloppy(sloppy) => sloppy.bytes(conn, bytes, &self.me, hub),
             }

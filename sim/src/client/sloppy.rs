@@ -10,6 +10,7 @@ use super::{Me, Timer, http, json, ws};
 use crate::hub::Hub;
 use crate::marks::Mark;
 use crate::oracle::Property;
+use crate::workload::Guise;
 
 /// Between two scenes, at most.
 const PAUSE_MAX: u64 = 900_000;
@@ -84,11 +85,11 @@ fn text(kind: char, data: &str) -> Packet {
 }
 
 /// What it plays.
-fn scene(number: u64) -> Vec<Step> {
+fn scene(number: u64, guise: Guise) -> Vec<Step> {
     let open = [Step::Say(On::Poll, Words::Handshake), Step::Answer(On::Poll, OK)];
     let rest = match number {
         0..4 => upgrade(number),
-        _ => polling(number),
+        _ => polling(number, guise),
     };
     [&open[..], &rest].concat()
 }
@@ -138,7 +139,7 @@ fn upgrade(number: u64) -> Vec<Step> {
 }
 
 /// What is odd about requests.
-fn polling(number: u64) -> Vec<Step> {
+fn polling(number: u64, guise: Guise) -> Vec<Step> {
     use On::{Other, Poll, Post};
     use Step::{Answer, Mark as Marks, Say};
     let heard = [Say(Poll, Words::Get), Answer(Poll, OK)];
@@ -146,7 +147,7 @@ fn polling(number: u64) -> Vec<Step> {
     match number {
         // It joins twice, while the program still thinks about it: the session is over.
         4 => vec![
-            Say(Post, Words::Post(vec![text('4', "0/late,"), text('4', "0/late,")])),
+            Say(Post, Words::Post(vec![text('4', &format!("0{},", guise.late)); 2])),
             Marks(Mark::ConnectTwice),
             Answer(Post, &[200, 400]),
         ],
@@ -200,7 +201,7 @@ impl Sloppy {
                 session: hub.session(),
                 sid: String::new(),
                 lines: [const { None }; 4],
-                steps: scene(number).into(),
+                steps: scene(number, hub.profile.guise).into(),
                 until: hub.now + SCENE_MAX,
             };
             self.scene = Some(scene);
@@ -426,7 +427,7 @@ mod tests {
     #[test]
     fn every_scene_opens_a_session_first() {
         for number in 0..SCENES {
-            let steps = scene(number);
+            let steps = scene(number, Guise::PLAIN);
             assert!(matches!(steps[0], Step::Say(On::Poll, Words::Handshake)), "{number}");
             assert!(steps.len() > 3, "{number}");
         }

@@ -9,6 +9,7 @@
 //! | X1 | strict clients' bytes are cut anywhere | all but volatile packets |
 //! | X2 | calls for nothing, and `Writable` for nothing | all but `Flush` |
 //! | X3 | all times, by whole slots of the timers | all |
+//! | X4 | what namespaces and rooms are called, and the server's secret | all, names and ids apart |
 //! | X5 | one more client, silent, in a namespace of its own | all of the others, ids apart |
 //! | X6 | every client polls, or none, or all upgrade | what clients got that is not volatile |
 //! | V5, X8 | nothing volatile is sent | the same |
@@ -25,6 +26,7 @@ mod clock;
 mod guest;
 mod names;
 mod play;
+mod renamed;
 mod twins;
 mod wire;
 
@@ -66,12 +68,14 @@ enum Way {
     Replayed(fn(&InputLog, &[Kind], &mut Choices, Stream) -> Related),
     /// In small worlds of their own: gives the first, or one that fails itself.
     Twins(fn(Choices) -> (Run, Related)),
+    /// The same in worlds of the preset.
+    Worlds(fn(Preset, Choices) -> (Run, Related)),
 }
 
 /// The name of each, what it puts to the test, and how.
 type Entry = (&'static str, &'static [Property], Way);
 
-static ALL: [Entry; 13] = [
+static ALL: [Entry; 14] = [
     (
         "T4",
         &[Property::T4],
@@ -90,6 +94,7 @@ static ALL: [Entry; 13] = [
         Way::Replayed(|log, _, c, s| clock::spurious(log, Spurious::WakeUps, c, s)),
     ),
     ("X3", &[Property::X3], Way::Replayed(|log, _, c, s| clock::epoch(log, workload, c, s))),
+    ("X4", &[Property::X4], Way::Worlds(renamed::worlds)),
     ("X5", &[Property::X5], Way::Replayed(|log, _, c, s| guest::observer(log, workload, c, s))),
     ("X6", &[Property::X6], Way::Twins(twins::transports)),
     ("X8", &[Property::V5, Property::X8], Way::Twins(twins::no_volatile)),
@@ -129,6 +134,7 @@ impl Comparison {
     fn compare(self, choices: Choices) -> (Run, Related) {
         match self.entry.2 {
             Way::Twins(compare) => compare(choices),
+            Way::Worlds(compare) => compare(self.preset, choices),
             Way::Replayed(compare) => {
                 let mut run = world::run(self.preset, choices, true);
                 let Some(log) = recorded(&run) else { return (run, Related::Vacuous) };
@@ -150,8 +156,12 @@ impl Subject for Comparison {
         self.preset.name()
     }
 
+    /// A node that is given what another was told needs its names, too.
     fn app(&self) -> &str {
-        Builtin::APP
+        match self.entry.2 {
+            Way::Worlds(_) => "workload-renamed",
+            Way::Replayed(_) | Way::Twins(_) => Builtin::APP,
+        }
     }
 
     fn test(&self, failure: &Failure, seed: u64) -> Option<String> {

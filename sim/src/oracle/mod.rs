@@ -211,6 +211,9 @@ properties! {
     X2,
     /// When the time is counted from, by whole slots of the timers, makes no difference.
     X3,
+    /// What namespaces and rooms are called, at equal length, and from what ids are drawn, makes no
+    /// difference but to names and ids.
+    X4,
     /// A silent observer in a namespace of its own changes nothing for anybody else.
     X5,
     /// Clients get the same, volatile packets apart, by polling, by websocket and by an upgrade.

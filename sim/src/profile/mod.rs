@@ -13,6 +13,7 @@ use crate::client::Kind;
 use crate::fault::Aim;
 use crate::net::{self, Shape};
 use crate::proxy::Proxy;
+use crate::workload::Guise;
 pub(crate) use networks::Network;
 
 const MS: u64 = 1000;
@@ -92,6 +93,7 @@ pub(crate) struct Profile {
     pub(crate) proxies: Vec<Proxy>,
     /// One write in so many is refused for nothing; 0 for none.
     pub(crate) refuse_one_in: u64,
+    pub(crate) guise: Guise,
 }
 
 /// Which faults there are.
@@ -307,6 +309,7 @@ impl Profile {
             shutdown_at: None,
             proxies: Vec::new(),
             refuse_one_in: 0,
+            guise: Guise::PLAIN,
         }
     }
 

@@ -8,11 +8,13 @@ use parlor::{
     reply,
 };
 
+use super::Guise;
 use crate::oracle::deeds::{Deed, Deeds};
 
 /// Where clients may go: freely, only with a word, and after a while.
-pub(crate) const SPACES: [&str; 3] = ["/", WORDED, "/late"];
+pub(crate) const SPACES: [&str; 3] = ["/", WORDED, LATE];
 pub(crate) const WORDED: &str = "/word";
+pub(crate) const LATE: &str = "/late";
 
 /// What opens `/word`.
 pub(crate) const WORD: &str = r#"{"word":"open"}"#;
@@ -26,6 +28,9 @@ pub(crate) struct Sent {
     /// Where it notes what it does, where somebody reads it.
     deeds: Option<Deeds>,
     variant: Variant,
+    guise: Guise,
+    /// How many numbers it has drawn.
+    draws: u64,
 }
 
 /// What a comparison wants to be otherwise than it is written.
@@ -69,6 +74,12 @@ impl Sent {
         })
     }
 
+    /// A number that was drawn, or another in its place.
+    fn draw(&mut self, drawn: u64) -> u64 {
+        self.draws += 1;
+        self.guise.draw(self.draws, drawn)
+    }
+
     fn does(&self, deed: Deed) {
         if let Some(deeds) = &self.deeds {
             deeds.note(deed);
@@ -81,9 +92,9 @@ pub(crate) fn workload() -> App<Sent> {
     with_state(Sent::default())
 }
 
-/// The program, which notes here what it does.
-pub(crate) fn workload_with(deeds: Deeds) -> App<Sent> {
-    with_state(Sent { deeds: Some(deeds), ..Sent::default() })
+/// The program in a guise, which notes here what it does.
+pub(crate) fn workload_with(deeds: Deeds, guise: Guise) -> App<Sent> {
+    with_state(Sent { deeds: Some(deeds), guise, ..Sent::default() })
 }
 
 /// The program with something in it otherwise.
@@ -92,13 +103,15 @@ pub(crate) fn workload_as(variant: Variant) -> App<Sent> {
 }
 
 fn with_state(state: Sent) -> App<Sent> {
+    let Guise { word: worded, late: slow, .. } = state.guise;
     let mut app = App::with_state(state);
     app.on_request(|root, request| {
         let (token, later) = request.later();
         match request.path() {
             "/now" => Some(Response::new(200, "now")).into(),
             "/later" => {
-                let after = Duration::from_millis(root.random() % 2000);
+                let drawn = root.random();
+                let after = Duration::from_millis(root.state.draw(drawn) % 2000);
                 root.after(after, |root| root.respond(token, Response::new(200, "later")));
                 later
             }
@@ -106,36 +119,39 @@ fn with_state(state: Sent) -> App<Sent> {
         }
     });
     handlers(app.of("/"), "/");
-    let word = app.of(WORDED).authorize(|cx, auth: Payload| {
+    let word = app.of(worded).authorize(|cx, auth: Payload| {
+        let [a, ..] = cx.state.guise.rooms;
         // A room for the time at the door, and longer for those who come in.
         cx.state.does(Deed::Join);
-        cx.join("a");
+        cx.join(a);
         let number = cx.state.next(Deed::Broadcast);
-        cx.to("a").emit("knock", number);
+        cx.to(a).emit("knock", number);
         let is_right = auth.argument(0) == Some(WORD);
         if is_right { admit() } else { refuse("that is not the word").with(401) }
     });
-    handlers(word, WORDED);
-    let late = app.of("/late").authorize(|cx, ()| {
+    handlers(word, worded);
+    let late = app.of(slow).authorize(|cx, ()| {
         let number = cx.state.next(Deed::Emit);
         cx.emit("early", number);
         if let Some(number) = cx.state.next_volatile(Deed::Emit) {
             cx.me().volatile().emit("early", number);
         }
+        let [_, b, _] = cx.state.guise.rooms;
         cx.state.does(Deed::Join);
-        cx.join("b");
+        cx.join(b);
         let (token, verdict) = cx.later();
-        let io = cx.io();
-        io.after(Duration::from_millis(cx.random() % 700), |root| {
+        let (io, drawn) = (cx.io(), cx.random());
+        io.after(Duration::from_millis(cx.state.draw(drawn) % 700), |root| {
             // Not to whom it waits for.
             let number = root.state.next(Deed::Broadcast);
-            root.of("/late").to(["a", "b"]).emit("decided", number);
+            let Guise { late, rooms: [a, b, _], .. } = root.state.guise;
+            root.of(late).to([a, b]).emit("decided", number);
             let is_welcome = number % 8 != 0;
             root.decide(token, if is_welcome { admit() } else { refuse("not today") });
         });
         verdict
     });
-    handlers(late, "/late");
+    handlers(late, slow);
     app
 }
 
@@ -183,7 +199,7 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
                 cx.state.does(Deed::Emit(number));
                 io.socket(ghost).emit("ghost", number);
                 cx.state.does(Deed::Join);
-                io.socket(ghost).join("a");
+                io.socket(ghost).join(cx.state.guise.rooms[0]);
             }
         })
         .on("tick", |cx, (_n, ms): (u64, u64)| tick(cx, Duration::from_millis(ms % 400)))
@@ -198,7 +214,7 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
             let number = cx.state.next(Deed::Emit);
             cx.emit("late", number);
             cx.state.does(Deed::Join);
-            cx.join("a");
+            cx.join(cx.state.guise.rooms[0]);
         })
         .on("end", |cx, _n: u64| {
             cx.state.does(Deed::DisconnectSession);
@@ -237,7 +253,7 @@ fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
         .on_disconnecting(|cx, _why| {
             // It has gone.
             cx.state.does(Deed::Join);
-            cx.join("c");
+            cx.join(cx.state.guise.rooms[2]);
         })
         .on_disconnect(|cx, why, _rooms| {
             let id = cx.id();
@@ -311,7 +327,8 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
         })
         .on("flare", move |cx, (_n, room): (u64, String)| {
             let io = cx.io();
-            let some = || io.of(name).to(room.clone()).to("b").except("c");
+            let [_, b, c] = cx.state.guise.rooms;
+            let some = || io.of(name).to(room.clone()).to(b).except(c);
             if let Some(number) = cx.state.next_volatile(Deed::Broadcast) {
                 some().volatile().emit("flare", (number, Bytes::copy_from_slice(&[7; 40])));
             }
@@ -319,11 +336,12 @@ fn fleeting<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespace
             some().emit("flared", number);
         })
         .on("tour", move |cx, (_n, room): (u64, String)| {
-            for room in [&*room, &room, "b"] {
+            let [_, b, _] = cx.state.guise.rooms;
+            for room in [&*room, &room, b] {
                 cx.state.does(Deed::Join);
                 cx.join(room);
             }
-            let all = cx.io().of(name).to(room.clone()).to("b");
+            let all = cx.io().of(name).to(room.clone()).to(b);
             let number = cx.state.next(Deed::Broadcast);
             all.emit("tour", number);
             cx.state.does(Deed::Leave);
@@ -353,8 +371,8 @@ fn questions<'a>(namespace: Namespace<'a, Sent>, name: &'static str) -> Namespac
         .on("sum", |_cx, (n, text): (u64, String)| reply((n, text)))
         .on("later", move |cx, n: u64| {
             let Some(token) = cx.ack() else { return };
-            let (io, id) = (cx.io(), cx.id());
-            io.after(Duration::from_millis(cx.random() % 3000), move |root| {
+            let (io, id, drawn) = (cx.io(), cx.id(), cx.random());
+            io.after(Duration::from_millis(cx.state.draw(drawn) % 3000), move |root| {
                 root.answer(token, n);
                 if let Some(number) = root.state.next_volatile(Deed::Emit) {
                     root.socket(id).volatile().emit("answered", number);

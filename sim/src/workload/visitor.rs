@@ -2,7 +2,8 @@
 
 use parlor::Overflow;
 
-use super::app::{SPACES, WORD, WORDED};
+use super::Guise;
+use super::app::{LATE, SPACES, WORD, WORDED};
 use crate::client::json;
 use crate::client::mind::{Mind, News, Seat, Wake};
 use crate::client::{Antic, Leave};
@@ -118,7 +119,8 @@ impl Visitor {
             WORDED => r#"{"word":"shut"}"#,
             _ => "",
         };
-        seat.join(visit.name, auth);
+        let name = seat.hub.profile.guise.space(visit.name);
+        seat.join(name, auth);
     }
 
     fn come_back(&mut self, place: usize, seat: &mut Seat<'_>) {
@@ -188,7 +190,7 @@ impl Visitor {
 
     /// Comes in anew, and does not wait for the answer.
     fn insist(&mut self, seat: &mut Seat<'_>) {
-        let Some(place) = self.visits.iter().position(|visit| visit.name == "/late") else {
+        let Some(place) = self.visits.iter().position(|visit| visit.name == LATE) else {
             return;
         };
         self.visits[place].questions = default();
@@ -205,7 +207,8 @@ impl Visitor {
         let size = seat.choose(12);
         let bound = (seat.hub.profile.text_bytes_max >> size.min(8)).max(1);
         let size = seat.choose(bound) as usize;
-        let room = ["a", "b", "c"][seat.choose(3) as usize];
+        let guise = seat.hub.profile.guise;
+        let room = guise.rooms[seat.choose(3) as usize];
         let ms = 1 + seat.choose(3000);
         let text = text(size);
         let is_healed = seat.hub.is_healed;
@@ -246,7 +249,7 @@ impl Visitor {
             }
             114..117 => self.say(place, "mixed", &format!(",{text}"), false, seat),
             117..120 => {
-                let (to, except) = (rooms(ms), rooms(ms / 8));
+                let (to, except) = (rooms(guise, ms), rooms(guise, ms / 8));
                 self.say(place, "choir", &format!(",{to},{except}"), false, seat);
             }
             120 => self.say(place, "empty", &format!(",\"{room}\""), false, seat),
@@ -289,7 +292,8 @@ impl Visitor {
     /// An answer under an id that is not its own to answer, or was never given out.
     fn answer_badly(&self, place: usize, ms: u64, seat: &mut Seat<'_>) {
         let Some(socket) = seat.spaces[place].id() else { return };
-        let foreign = seat.hub.asks.foreign(self.visits[place].name, socket);
+        let name = seat.hub.profile.guise.space(self.visits[place].name);
+        let foreign = seat.hub.asks.foreign(name, socket);
         let id = match ms % 4 {
             0 => u64::MAX,
             1 => (1 << 53) + 1,
@@ -309,9 +313,9 @@ impl Visitor {
 }
 
 /// Some of the rooms, as a number's bits say.
-fn rooms(bits: u64) -> String {
-    let all = ["\"a\"", "\"b\"", "\"c\""].into_iter().enumerate();
-    let some: Vec<_> = all.filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, room)| room).collect();
+fn rooms(guise: Guise, bits: u64) -> String {
+    let all = guise.rooms.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+    let some: Vec<_> = all.map(|(_, room)| format!("\"{room}\"")).collect();
     format!("[{}]", some.join(","))
 }
 
