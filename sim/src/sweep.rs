@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::choice::{ChoiceLog, Choices};
+use crate::choice::{ChoiceLog, Choices, Drift};
 use crate::marks::Coverage;
 use crate::oracle::{Failure, Property, Verdict, Verdicts};
 use crate::user::Demanded;
@@ -113,7 +113,7 @@ pub(crate) fn repeat<'a>(
     if let Some(Failure { property, what, .. }) = run.verdicts.failure() {
         panic!("{property}: {}\n{what}", property.sentence());
     }
-    if let Some(drift) = run.choices.drift() {
+    if let Some(drift) = run.choices.drift().filter(|drift| !matches!(drift, Drift::Ended { .. })) {
         let _ = writeln!(io::stderr().lock(), "{drift}; this world is not the one that failed");
     }
 }

@@ -1,7 +1,6 @@
 //! What the simulator has found in Parlor: the smallest choices under which each failed, before it
-//! was mended. A log ends with its failure, so a run that goes on says on standard error that it no
-//! longer fits. Where the generator has changed it says so earlier; then the log is made anew, with
-//! the mend taken back.
+//! was mended. A log ends with its failure, and the run goes on. Where the generator has changed,
+//! standard error says that the log no longer fits; then it is made anew, with the mend taken back.
 
 use parlor_sim::{Preset, repeat};
 

@@ -286,6 +286,7 @@ impl Choices {
             let random = mix(seed, state.span_key, place);
             ((u128::from(random) * u128::from(bound)) >> 64) as u64
         };
+        let mut lost = None;
         let value = match &mut self.source {
             Source::Seed => random(state),
             Source::Log(..) if other.is_some() => random(state),
@@ -299,9 +300,7 @@ impl Choices {
                     (None, Missing::Zero) => 0,
                     (_, Missing::Seed) => random(state),
                     (_, Missing::Drift) => {
-                        let place = state.place(place);
-                        let found = told.map(|draw| draw.bound);
-                        self.drift.get_or_insert(Drift::Other { place, bound, found });
+                        lost = Some((state.place(place), told.map(|draw| draw.bound)));
                         random(state)
                     }
                 }
@@ -310,7 +309,22 @@ impl Choices {
         if self.is_recording {
             state.drawn.push(Draw { bound, value });
         }
+        if let Some((place, found)) = lost {
+            self.drifts(place, bound, found);
+        }
         value
+    }
+
+    /// Something is asked for that the log does not have.
+    fn drifts(&mut self, place: Place, bound: u64, found: Option<u64>) {
+        if self.drift.is_some() {
+            return;
+        }
+        let is_over = found.is_none() && self.left_over().is_none();
+        self.drift = Some(match is_over {
+            true => Drift::Ended { at: self.now },
+            false => Drift::Other { place, bound, found },
+        });
     }
 
     /// Whether something happens that does so `share` times in `of`. Zero is that it does not.
@@ -325,6 +339,7 @@ impl Choices {
         let is_other = self.other_seed().is_some();
         let state = &mut self.streams[stream.0 as usize];
         state.draws += 1;
+        let mut lost = None;
         let value = match &self.source {
             Source::Log(..) if is_other => 1,
             Source::Log(_, missing) => match (state.told(0), missing) {
@@ -332,8 +347,7 @@ impl Choices {
                 (None, Missing::Zero) => 0,
                 (None, Missing::Seed) => 1,
                 (None, Missing::Drift) => {
-                    let place = state.place(0);
-                    self.drift.get_or_insert(Drift::Other { place, bound: 2, found: None });
+                    lost = Some(state.place(0));
                     1
                 }
             },
@@ -342,6 +356,9 @@ impl Choices {
         state.counter = 1;
         if self.is_recording {
             state.drawn.push(Draw { bound: 2, value });
+        }
+        if let Some(place) = lost {
+            self.drifts(place, 2, None);
         }
         value == 1
     }
@@ -364,13 +381,18 @@ impl Choices {
     /// Where the log stopped to fit, if it was [replayed](Self::replayed) and did; to be asked
     /// after the run, for choices that are left over count.
     pub fn drift(&self) -> Option<Drift> {
-        let Source::Log(log, Missing::Drift) = &self.source else { return None };
-        let left_over = || self.streams.iter().find_map(State::left_over);
+        let Source::Log(_, Missing::Drift) = &self.source else { return None };
+        self.drift.clone().or_else(|| self.left_over())
+    }
+
+    /// What the log has and nobody has asked for so far.
+    fn left_over(&self) -> Option<Drift> {
+        let Source::Log(log, _) = &self.source else { return None };
         let unknown = || {
             let is_known = |name: &str| self.streams.iter().any(|s| s.name.to_string() == name);
             log.names().find(|name| !is_known(name)).map(|name| Drift::Unknown(name.into()))
         };
-        self.drift.clone().or_else(left_over).or_else(unknown)
+        self.streams.iter().find_map(State::left_over).or_else(unknown)
     }
 
     /// The log so far, of a run that is recorded.
@@ -513,6 +535,12 @@ impl fmt::Display for Place {
 /// Where a log does not fit the run that replays it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
+    /// Nowhere: the run is the one of the log to the log's end, and goes on. What failed, and does
+    /// no more, does so.
+    Ended {
+        /// When the log ends, in microseconds.
+        at: u64,
+    },
     /// Another choice is asked for than the log has: below `bound`, or none for 0.
     Other {
         /// Which.
@@ -537,8 +565,14 @@ pub enum Drift {
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the choices no longer fit: ")?;
+        if !matches!(self, Self::Ended { .. }) {
+            f.write_str("the choices no longer fit: ")?;
+        }
         match self {
+            Self::Ended { at } => {
+                let (seconds, micros) = (at / 1_000_000, at % 1_000_000);
+                write!(f, "the log ends at {seconds}.{micros:06} s; the run went on")
+            }
             Self::Other { place, bound: 0, .. } => write!(f, "{place} was not asked for"),
             Self::Other { place, bound, found: Some(found) } => {
                 write!(f, "{place} is below {bound}, the log has one below {found}")
@@ -668,13 +702,12 @@ mod tests {
         assert_eq!(keeps(&mut Choices::edited(log(text))), [false, false]);
         let mut strict = Choices::replayed(log(text));
         assert_eq!(keeps(&mut strict), [false, true]);
-        assert!(
-            strict
-                .drift()
-                .unwrap()
-                .to_string()
-                .ends_with("client 1 of cast#0 is below 2, the log has none")
-        );
+        assert_eq!(strict.drift(), Some(Drift::Ended { at: 0 }));
+        let text = "parlor-choices 2 seed 3\ncast#0 client: 0/2\nfaults#0: 0/1\n";
+        let mut strict = Choices::replayed(log(text));
+        assert_eq!(keeps(&mut strict), [false, true]);
+        let drift = strict.drift().unwrap().to_string();
+        assert!(drift.ends_with("client 1 of cast#0 is below 2, the log has none"), "{drift}");
     }
 
     #[test]
@@ -697,13 +730,19 @@ mod tests {
             "{wider}"
         );
         let longer = drift(|choices| {
+            let a = choices.stream("a", 0);
+            choices.choose(a, 7);
+            choices.choose(a, 9);
+            some(choices);
+        });
+        assert!(longer.ends_with("choice 1 of a#0 is below 9, the log has none"), "{longer}");
+        let fitting = drift(|choices| {
+            choices.time(1_500_000);
             some(choices);
             choices.choose(Stream(0), 9);
+            choices.stream("c", 0);
         });
-        assert!(
-            longer.ends_with("choice 2 of think 1 of a#0 is below 9, the log has none"),
-            "{longer}"
-        );
+        assert_eq!(fitting, "the log ends at 1.500000 s; the run went on");
         let fewer = drift(|choices| {
             let a = choices.stream("a", 0);
             choices.choose(a, 7);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::options::Options;
 use super::{Builtin, Exit, report, subject};
-use crate::choice::{ChoiceLog, Choices};
+use crate::choice::{ChoiceLog, Choices, Drift};
 use crate::exhaustive::Scene;
 use crate::oracle::Property;
 use crate::profile::Preset;
@@ -35,13 +35,16 @@ pub(super) fn replay(options: &Options, path: &Path) -> Exit {
     };
     let drift = run.choices.drift();
     let Some(failure) = run.verdicts.failure() else {
-        // What passes because it is another run has shown nothing.
-        let Some(drift) = drift else {
-            println!("ok    it holds: {} events, as they were chosen", run.trace.events());
-            return Exit::Held;
+        return match held(drift.as_ref(), run.trace.events()) {
+            Ok(text) => {
+                println!("ok    {text}");
+                Exit::Held
+            }
+            Err(why) => {
+                eprintln!("parlor-sim: {}: {why}", path.display());
+                Exit::Bad
+            }
         };
-        eprintln!("parlor-sim: {}: {drift}", path.display());
-        return Exit::Bad;
     };
     println!("FAIL  {}  profile {profile}", failure.property);
     println!("      {}", failure.property.sentence());
@@ -55,6 +58,16 @@ pub(super) fn replay(options: &Options, path: &Path) -> Exit {
         println!("\n      but     {drift}");
     }
     Exit::Failed
+}
+
+/// What is said of a run of a log that holds. What passes because it is another run has shown
+/// nothing.
+fn held(drift: Option<&Drift>, events: u64) -> Result<String, String> {
+    match drift {
+        None => Ok(format!("it holds: {events} events, as they were chosen")),
+        Some(ended @ Drift::Ended { .. }) => Ok(format!("{ended}, and holds: {events} events")),
+        Some(drift) => Err(drift.to_string()),
+    }
 }
 
 /// Whether a file is a trace, by its first letter.
@@ -85,6 +98,29 @@ pub(super) fn read(path: &Path) -> Result<(Box<dyn Subject>, ChoiceLog), String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_goes_on_where_its_log_ends_has_held() {
+        let told = |drift: Option<Drift>| held(drift.as_ref(), 7);
+        assert_eq!(told(None).unwrap(), "it holds: 7 events, as they were chosen");
+        let ended = told(Some(Drift::Ended { at: 12_000_345 })).unwrap();
+        assert_eq!(ended, "the log ends at 12.000345 s; the run went on, and holds: 7 events");
+        let why = told(Some(Drift::Unknown("a#0".into()))).unwrap_err();
+        assert_eq!(why, "the choices no longer fit: nothing draws from a#0");
+    }
+
+    #[test]
+    fn a_log_that_was_cut_off_ends_and_one_with_another_bound_does_not_fit() {
+        let run = |choices| crate::world::run(Preset::Calm, choices, false);
+        let log = run(Choices::recorded(1).until(5_000_000)).choices.log();
+        let drift = run(Choices::replayed(log.clone())).choices.drift();
+        let Some(Drift::Ended { at }) = drift else { panic!("{drift:?}") };
+        assert!((4_000_000..7_000_000).contains(&at), "{at}");
+        let text = log.to_string().replacen("think: ", "think: 0/3 ", 1);
+        let other = ChoiceLog::parse(&text).unwrap();
+        let drift = run(Choices::replayed(other)).choices.drift();
+        assert!(matches!(drift, Some(Drift::Other { found: Some(3), .. })), "{drift:?}");
+    }
 
     #[test]
     fn what_cannot_be_run_is_told_in_a_line() {
