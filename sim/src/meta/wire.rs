@@ -227,8 +227,9 @@ pub(super) fn commuted<S: Send + 'static>(
     Related::of(is_tried, one.parting(&two))
 }
 
-/// By instant and connection, whether what came then neither made nor ended anything: ids are
-/// drawn, and places given, in the order of the calls.
+/// By instant and connection, whether what came then neither made nor ended anything, and asked
+/// nothing: ids are drawn, and places and the numbers of questions given, in the order of the
+/// calls.
 fn plain_calls(all: &[Played]) -> BTreeMap<(u64, u32), bool> {
     let mut plain = BTreeMap::new();
     for played in all {
@@ -238,9 +239,12 @@ fn plain_calls(all: &[Played]) -> BTreeMap<(u64, u32), bool> {
             let mut windows = bytes.windows(6);
             windows.any(|window| window == b"\"sid\":")
         });
-        let changes = |app: &trace::App| {
-            let trace::App::Enter { event, .. } = app else { return false };
-            matches!(&**event, "on_connect" | "on_disconnect")
+        let changes = |app: &trace::App| match app {
+            trace::App::Enter { event, .. } => {
+                matches!(&**event, "on_connect" | "on_disconnect")
+            }
+            trace::App::Ask { .. } => true,
+            _ => false,
         };
         let is_changed = done.app.iter().any(changes);
         let closes = |output: &Output| matches!(output, Output::Close { .. } | Output::Shut);
