@@ -41,6 +41,11 @@ pub(crate) trait Subject: Sync {
         log.with("app", self.app()).with("profile", self.name())
     }
 
+    /// Whether a run goes on behind its failure, so that its log does not end with it.
+    fn outlasts_failure(&self) -> bool {
+        false
+    }
+
     /// One world, to its end or to the first thing that does not hold.
     fn run(&self, choices: Choices, is_told: bool) -> Run;
 }

@@ -79,6 +79,7 @@ impl StreamLog {
 
 impl ChoiceLog {
     const HEAD: &'static str = "parlor-choices 2 ";
+    const UNTIL: &'static str = "until";
     /// Draws of one log; a number after `*` must not fill the memory.
     const DRAWS_MAX: usize = 1 << 24;
 
@@ -122,8 +123,23 @@ impl ChoiceLog {
 
     /// As `other` of the same world says it is called.
     pub(crate) fn named(mut self, other: &Self) -> Self {
+        let horizon = self.world.remove(Self::UNTIL);
         self.world.clone_from(&other.world);
+        self.world.extend(horizon.map(|horizon| (Self::UNTIL.into(), horizon)));
         self
+    }
+
+    /// The same, of a run that was cut off there, in microseconds.
+    pub(crate) fn until(self, horizon: u64) -> Self {
+        match horizon {
+            u64::MAX => self,
+            horizon => self.with(Self::UNTIL, &horizon.to_string()),
+        }
+    }
+
+    /// Where its run was cut off.
+    pub(crate) fn horizon(&self) -> u64 {
+        self.world(Self::UNTIL).and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn stream(&self, name: &str) -> Option<Arc<StreamLog>> {

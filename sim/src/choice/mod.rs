@@ -130,26 +130,26 @@ impl Choices {
     /// Draws what a log says. Where the log does not fit (another bound, or an end too early) it
     /// goes on with the seed, and [`drift`](Self::drift) tells.
     pub fn replayed(log: ChoiceLog) -> Self {
-        Self::of(log.seed(), Source::Log(log, Missing::Drift))
+        Self::of_log(log, Missing::Drift)
     }
 
     /// Draws what a log says that was edited, and zero where it says nothing; keeps a log of what
     /// came of it.
     pub fn edited(log: ChoiceLog) -> Self {
-        Self::of(log.seed(), Source::Log(log, Missing::Zero)).recording()
+        Self::of_log(log, Missing::Zero).recording()
     }
 
     /// Draws what a log says until that time, in microseconds, and what another seed says from then
     /// on: one of the worlds that may still come of a beginning.
     pub fn forked(log: ChoiceLog, at: u64, seed: u64) -> Self {
-        let mut choices = Self::of(log.seed(), Source::Log(log, Missing::Zero));
+        let mut choices = Self::of_log(log, Missing::Zero);
         choices.fork = Some((at, seed));
         choices
     }
 
     /// Draws what a log says, and from its seed where it says nothing; keeps a log of all of it.
     pub fn continued(log: ChoiceLog) -> Self {
-        Self::of(log.seed(), Source::Log(log, Missing::Seed)).recording()
+        Self::of_log(log, Missing::Seed).recording()
     }
 
     /// Goes the next way of all. Only [`BRANCHING`] is drawn from in all ways, while
@@ -165,7 +165,13 @@ impl Choices {
             Source::Seed | Source::Log(_, Missing::Seed) => Missing::Seed,
             Source::Log(..) | Source::Paths(_) => Missing::Zero,
         };
-        Self::of(self.seed, Source::Log(self.log(), missing)).recording()
+        Self::of_log(self.log(), missing).recording().until(self.horizon)
+    }
+
+    /// Of a log of a run that was cut off, a run is too.
+    fn of_log(log: ChoiceLog, missing: Missing) -> Self {
+        let horizon = log.horizon();
+        Self::of(log.seed(), Source::Log(log, missing)).until(horizon)
     }
 
     fn of(seed: u64, source: Source) -> Self {
@@ -757,6 +763,21 @@ mod tests {
         assert!(shorter.ends_with("choice 0 of a#0 was not asked for"), "{shorter}");
         let none = drift(|_| {});
         assert!(none.ends_with("nothing draws from a#0"), "{none}");
+    }
+
+    #[test]
+    fn what_repeats_a_run_that_was_cut_off_is_cut_off_too() {
+        let log = ChoiceLog::parse("parlor-choices 2 app a until 70 seed 3\n").unwrap();
+        let is_cut = |mut choices: Choices, now| {
+            choices.time(now);
+            choices.is_beyond()
+        };
+        assert!(is_cut(Choices::replayed(log.clone()), 71));
+        assert!(!is_cut(Choices::edited(log.clone()), 70));
+        assert!(is_cut(Choices::edited(log.clone()).again(), 71));
+        assert!(!is_cut(Choices::new(3).again(), u64::MAX));
+        let named = log.clone().until(80).named(&log.fresh(3).with("app", "b"));
+        assert_eq!((named.horizon(), named.world("app")), (80, Some("b")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::Parting;
 use super::play::Played;
 use crate::client::packet::Message;
 use crate::client::{http, space, ws};
@@ -157,7 +158,7 @@ impl Account {
     }
 
     /// The first thing in which two differ, by time.
-    pub(super) fn parting(&self, other: &Self) -> Option<String> {
+    pub(super) fn parting(&self, other: &Self) -> Option<Parting> {
         let lanes: BTreeSet<&Lane> = self.0.keys().chain(other.0.keys()).collect();
         let none = Vec::new();
         let partings = lanes.into_iter().filter_map(|lane| {
@@ -168,7 +169,7 @@ impl Account {
             let at = one.iter().chain(&two).map(|(at, _)| *at).min()?;
             Some((at, lane, one, two))
         });
-        let (_, lane, one, two) = partings.min_by_key(|&(at, ..)| at)?;
+        let (at, lane, one, two) = partings.min_by_key(|&(at, ..)| at)?;
         let same = match (one, two) {
             (Some((_, Line::Bytes(one))), Some((_, Line::Bytes(two)))) => {
                 one.iter().zip(two).take_while(|(one, two)| one == two).count()
@@ -179,7 +180,8 @@ impl Account {
             Some((at, line)) => format!("at {at} us {}", line.from(same)),
             None => "nothing more".into(),
         };
-        Some(format!("{lane}: first {}; then {}", text(one), text(two)))
+        let what = format!("{lane}: first {}; then {}", text(one), text(two));
+        Some(Parting { at, what })
     }
 }
 
@@ -317,9 +319,12 @@ mod tests {
         let mut other = same.clone();
         (other[1].2, other[2].2) = ("x", "y");
         let parting = account(&same).parting(&account(&other)).unwrap();
-        assert_eq!(parting, "connection 2: first at 3 us c; then at 3 us y");
+        assert_eq!(
+            (parting.at, &*parting.what),
+            (3, "connection 2: first at 3 us c; then at 3 us y")
+        );
         let parting = account(&same).parting(&account(&same[..2])).unwrap();
-        assert_eq!(parting, "connection 2: first at 3 us c; then nothing more");
+        assert_eq!(parting.what, "connection 2: first at 3 us c; then nothing more");
         (other[1].2, other[2].2, other[0].1) = ("b", "c", 2);
         assert!(account(&same).parting(&account(&other)).is_some());
     }

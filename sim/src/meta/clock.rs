@@ -2,9 +2,9 @@
 
 use parlor::App;
 
-use super::Related;
 use super::account::{Account, Detail, Outputs};
 use super::play::{Flushing, Manner, Spurious, play};
+use super::{Parting, Related};
 use crate::choice::{Choices, Stream};
 use crate::trace::{Input, InputLog};
 use crate::workload::workload;
@@ -80,7 +80,7 @@ pub(super) fn same<S: Send + 'static>(
     program: fn() -> App<S>,
     one: &InputLog,
     two: &InputLog,
-) -> Option<String> {
+) -> Option<Parting> {
     let [one, two] = [one, two].map(|log| {
         let all = play(log, Manner::as_taken(), |_io| program());
         Account::of(&all, Detail { start: log.start, ..Detail::EXACT })

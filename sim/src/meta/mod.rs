@@ -49,15 +49,23 @@ enum Related {
     /// They are the same run, or one to which the property does not apply.
     Vacuous,
     /// They differ.
-    Differ(String),
+    Differ(Parting),
+}
+
+/// The first thing in which two runs differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parting {
+    /// When; 0 if that cannot be said.
+    at: u64,
+    what: String,
 }
 
 impl Related {
-    fn of(is_tried: bool, parting: Option<String>) -> Self {
+    fn of(is_tried: bool, parting: Option<Parting>) -> Self {
         match (is_tried, parting) {
             (false, _) => Self::Vacuous,
             (true, None) => Self::Alike,
-            (true, Some(what)) => Self::Differ(what),
+            (true, Some(parting)) => Self::Differ(parting),
         }
     }
 }
@@ -172,6 +180,10 @@ impl Subject for Comparison {
         Builtin(self.preset).signed(log).with(Self::KEY, self.entry.0)
     }
 
+    fn outlasts_failure(&self) -> bool {
+        true
+    }
+
     fn run(&self, choices: Choices, _is_told: bool) -> Run {
         let (mut run, related) = self.compare(choices.recording());
         if run.verdicts.failure().is_some() {
@@ -179,14 +191,17 @@ impl Subject for Comparison {
         }
         // What the world puts to the test besides counts where it is run for itself.
         run.verdicts = Verdicts::default();
-        for &property in self.entry.1.iter().filter(|_| related != Related::Vacuous) {
-            run.verdicts.claim(property, related == Related::Alike, || match &related {
-                Related::Differ(what) => what.clone(),
-                Related::Alike | Related::Vacuous => String::new(),
-            });
-        }
-        if let Some(Failure { property, what, .. }) = run.verdicts.failure() {
-            run.trace.oracle(run.simulated, &property.to_string(), "fail", what);
+        let &(_, properties, _) = self.entry;
+        match related {
+            Related::Vacuous => {}
+            Related::Alike => {
+                properties.iter().for_each(|&it| run.verdicts.claim(it, true, String::new));
+            }
+            Related::Differ(Parting { at, what }) => {
+                run.verdicts.now = at;
+                properties.iter().for_each(|&it| run.verdicts.fail(it, &*what));
+                run.trace.ends(at, &properties[0].to_string(), &what);
+            }
         }
         run
     }

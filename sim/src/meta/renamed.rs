@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Comparison, Related};
+use super::{Comparison, Parting, Related};
 use crate::choice::Choices;
 use crate::profile::Preset;
 use crate::trace::{App, Command, Input, Output, Peer, Record, Story, What, cut_to};
@@ -44,7 +44,8 @@ pub(super) fn compare(guises: [Guise; 2], [ones, twos]: [&[Record]; 2]) -> Relat
             None => "nothing more".into(),
         };
         let at = ones.get(same).or(twos.get(same)).map_or(0, |record| record.t);
-        format!("at {at} us first {}; then {}", told(ones).trim(), told(twos).trim())
+        let what = format!("first {}; then {}", told(ones).trim(), told(twos).trim());
+        Parting { at, what }
     });
     // They may part before any name is met.
     let is_tried = parting.is_some() || likeness.names_met > 0 && !likeness.ids.is_empty();
@@ -266,8 +267,9 @@ mod tests {
         let guises = guises();
         let one = told(guises[0], ['a', 'b'], [0, 1]);
         let two = told(guises[1], ['y', 'x'], [1, 0]);
-        let Related::Differ(what) = compare(guises, [&one, &two]) else { panic!("it is not seen") };
-        assert!(what.starts_with("at 7 us first ") && what.contains("; then "), "{what}");
+        let related = compare(guises, [&one, &two]);
+        let Related::Differ(Parting { at: 7, what }) = related else { panic!("{related:?}") };
+        assert!(what.starts_with("first ") && what.contains("; then "), "{what}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn first_that_differs(compare: impl Fn(&mut Choices, Stream) -> Related) -> Opti
         let mut choices = Choices::new(seed);
         let stream = choices.stream("relation", 0);
         match compare(&mut choices, stream) {
-            Related::Differ(what) => Some(what),
+            Related::Differ(parting) => Some(parting.what),
             Related::Alike | Related::Vacuous => None,
         }
     })
@@ -83,7 +83,7 @@ fn what_makes_no_difference_makes_none() {
             let times = match compare(&log, &run.kinds, &mut choices, stream) {
                 Related::Alike => 1,
                 Related::Vacuous => 0,
-                Related::Differ(what) => panic!("{properties:?}, seed {seed}: {what}"),
+                Related::Differ(parting) => panic!("{properties:?}, seed {seed}: {parting:?}"),
             };
             properties.iter().for_each(|&it| *tried.entry(it).or_default() += times);
         }
@@ -159,7 +159,7 @@ fn a_piece_that_does_not_come_is_seen_and_so_is_a_volatile_packet_that_is_lost()
     let merged = [told(1, frames(&[r#"42["v",1]"#, r#"42["r",1]"#]), vec![command("v")])];
     let lost = [told(1, frames(&[r#"42["r",1]"#]), vec![command("v")])];
     assert_eq!(wire::but_for_volatile(&lost, &merged), None, "more pieces may bring more");
-    let what = wire::but_for_volatile(&merged, &lost).unwrap();
+    let what = wire::but_for_volatile(&merged, &lost).unwrap().what;
     assert!(what.contains("comes in one piece, and not in more"), "{what}");
 }
 
@@ -179,17 +179,20 @@ static EPOCHS: Entry = (
 #[test]
 fn what_a_comparison_finds_is_made_small_and_repeated_by_what_is_left() {
     let comparison = Comparison { preset: Preset::Calm, entry: &EPOCHS };
-    let failed = shrink::failing(&comparison, Choices::new(1)).expect("it tells the time");
-    assert_eq!(failed.failure.property, Property::X3);
+    let failed = comparison.run(Choices::new(1), false);
+    assert_eq!(failed.verdicts.failure().map(|it| it.property), Some(Property::X3));
     let budget = Budget { replays: 150, is_late: &|| false };
-    let shrunk = shrink::shrink(&comparison, comparison.signed(failed.log), budget).unwrap();
+    let log = comparison.signed(failed.choices.log());
+    let shrunk = shrink::shrink(&comparison, log, budget).unwrap();
     assert_eq!((shrunk.size.clients, shrunk.size.events()), (1, 0), "{}", shrunk.log);
     assert_eq!(shrunk.log.world(Comparison::KEY), Some("epochs"));
     let again = comparison.run(Choices::replayed(shrunk.log.clone()), true);
     assert_eq!(again.verdicts.failure(), Some(&shrunk.failure));
     assert_eq!(again.choices.drift(), None);
-    let is_oracle = |record: &trace::Record| matches!(record.what, trace::What::Oracle { .. });
-    assert!(again.trace.records().last().is_some_and(is_oracle));
+    let last = again.trace.records().last().expect("it is recorded");
+    assert!(matches!(last.what, trace::What::Oracle { .. }));
+    assert_eq!(last.t, shrunk.failure.at, "the story ends with what differs");
+    assert!(again.simulated < failed.simulated / 2, "and the world soon after it");
     // Where it has been mended, all of the log fits.
     let mended = Comparison::named(Preset::Calm, "X3").unwrap();
     let run = mended.run(Choices::replayed(shrunk.log), false);

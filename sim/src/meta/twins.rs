@@ -164,6 +164,7 @@ fn is_volatile(name: &str, args: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Parting;
     use super::*;
 
     #[test]
@@ -187,7 +188,7 @@ mod tests {
         };
         let related = alike(&[heard(&["a", "b"]), heard(&["a"])]);
         let what = "client 1: first at 0 us b; then nothing more";
-        assert_eq!(related, Related::Differ(what.into()));
+        assert_eq!(related, Related::Differ(Parting { at: 0, what: what.into() }));
         assert_eq!(alike(&[heard(&["a"]), heard(&["a"])]), Related::Alike);
         assert_eq!(alike(&[heard(&[]), heard(&[])]), Related::Vacuous);
     }

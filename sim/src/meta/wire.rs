@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parlor::App;
 
-use super::Related;
 use super::account::{Account, Detail, Outputs, Volatile};
 use super::play::{Flushing, Manner, Played, play};
+use super::{Parting, Related};
 use crate::choice::{Choices, Stream};
 use crate::client::Kind;
 use crate::trace::{self, Done, Given, Input, InputLog, Output};
@@ -154,7 +154,7 @@ impl Ran<'_> {
 
 /// Compares without volatile packets; of those a websocket gets in the second at least what it
 /// got in the first.
-pub(super) fn but_for_volatile(one: &[Played], two: &[Played]) -> Option<String> {
+pub(super) fn but_for_volatile(one: &[Played], two: &[Played]) -> Option<Parting> {
     let volatile = Volatile::of(one);
     let detail = Detail { outputs: Outputs::Ends, tells_volatile: false, ..Detail::EXACT };
     let [mut one, mut two] = [one, two].map(|all| Account::of(all, detail));
@@ -166,7 +166,9 @@ pub(super) fn but_for_volatile(one: &[Played], two: &[Played]) -> Option<String>
             missing.map(|packet| (conn, packet))
         });
         missing.map(|(conn, packet)| {
-            format!("connection {conn}: volatile {packet} comes in one piece, and not in more")
+            let what =
+                format!("connection {conn}: volatile {packet} comes in one piece, and not in more");
+            Parting { at: 0, what }
         })
     })
 }

@@ -149,8 +149,12 @@ impl Search<'_> {
             return Err(Stop::Time);
         }
         self.replays += 1;
-        let choices = choices.until(self.horizon());
-        let Some(failed) = failing(self.subject, choices) else { return Ok(false) };
+        let horizon = self.horizon();
+        let failed = failing(self.subject, choices.until(horizon));
+        let Some(mut failed) = failed else { return Ok(false) };
+        if self.subject.outlasts_failure() {
+            failed.log = failed.log.until(horizon);
+        }
         let cost = Cost::of(&failed.log);
         let is_better = failed.signature == self.best.signature && cost < self.cost;
         if is_better {

@@ -421,6 +421,21 @@ impl Trace {
         });
     }
 
+    /// What did not hold, found when all was over, and what happened until then. At 0 that is
+    /// everything.
+    pub(crate) fn ends(&mut self, at: u64, id: &str, text: &str) {
+        let mut end = at;
+        self.with(|recorder| {
+            let records = &mut recorder.records;
+            if at > 0 {
+                records.truncate(records.partition_point(|record| record.t <= at));
+            }
+            end = records.last().map_or(at, |last| last.t.max(at));
+            recorder.cause = (records.len() as u32).checked_sub(1);
+        });
+        self.oracle(end, id, "fail", text);
+    }
+
     /// What the world knows of a connection, a session or a socket now. All of it is told; what
     /// has changed is written.
     pub(crate) fn shadow(
