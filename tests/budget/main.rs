@@ -3,6 +3,7 @@
 //! `cargo test -p parlor --test budget -- --nocapture`.
 
 mod counting;
+mod rounds;
 mod wire;
 
 use parlor::{App, Config, ConnId, Instant, Node, Payload, Server};

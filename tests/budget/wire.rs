@@ -136,6 +136,13 @@ impl<M: Machine> Wire<M> {
         input + self.flush()
     }
 
+    /// The end of a connection, by its peer.
+    pub(crate) fn ends(&mut self, input: fn(ConnId) -> Input<'static>, conn: ConnId) {
+        let now = self.tick();
+        self.machine.input(now, input(conn));
+        self.flush();
+    }
+
     /// The next deadlines, as many as there are within a second: how many allocations they make.
     pub(crate) fn expire(&mut self) -> u64 {
         self.sent.clear();
@@ -173,7 +180,7 @@ impl<M: Machine> Wire<M> {
 }
 
 /// A request of a polling client, to a session or for one.
-fn request(method: &str, sid: &str, body: &str) -> Vec<u8> {
+pub(crate) fn request(method: &str, sid: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!(
         "{method} /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: x\r\n\
