@@ -16,6 +16,7 @@
 //! | X9 | the order of two clients' bytes of one instant | all, by connection and by socket |
 //! | X13 | when the driver writes | bytes shown, handlers, what became of volatile packets |
 //! | X14 | deadlines a call | all but `Flush` |
+//! | D6 | the secret that ids are drawn from | all, ids apart; no id is in both |
 //! | M4 | hostile clients, not admitted | all of the others, ids apart |
 //!
 //! Where ids differ they are named by the connection that told them, and clients say those that
@@ -24,6 +25,7 @@
 mod account;
 mod clock;
 mod guest;
+mod ids;
 mod names;
 mod play;
 mod renamed;
@@ -83,7 +85,7 @@ enum Way {
 /// The name of each, what it puts to the test, and how.
 type Entry = (&'static str, &'static [Property], Way);
 
-static ALL: [Entry; 14] = [
+static ALL: [Entry; 15] = [
     (
         "T4",
         &[Property::T4],
@@ -109,6 +111,7 @@ static ALL: [Entry; 14] = [
     ("X9", &[Property::X9], Way::Replayed(|log, _, c, s| wire::commuted(log, apart, c, s))),
     ("X13", &[Property::X13], Way::Replayed(|log, _, c, s| wire::flushed(log, workload, c, s))),
     ("X14", &[Property::X14], Way::Replayed(|log, _, c, s| clock::deadlines(log, c, s))),
+    ("D6", &[Property::D6], Way::Replayed(|log, _, c, s| ids::secret(log, apart, c, s))),
     ("M4", &[Property::M4], Way::Replayed(|log, _, c, s| guest::hostile(log, workload, c, s))),
 ];
 

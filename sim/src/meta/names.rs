@@ -110,6 +110,11 @@ impl Names {
         }
     }
 
+    /// All that were told.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.told.values().map(|id| &id[..])
+    }
+
     fn by_id(&self) -> BTreeMap<&[u8], Name> {
         self.told.iter().map(|(&name, id)| (&id[..], name)).collect()
     }

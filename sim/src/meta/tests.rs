@@ -241,3 +241,19 @@ fn a_program_that_tells_of_guests_is_seen() {
     assert!(first_that_differs(|c, s| guest::observer(&log, guest_reader, c, s)).is_some());
     assert!(first_that_differs(|c, s| guest::hostile(&log, guest_reader, c, s)).is_some());
 }
+
+/// It tells a part of its id that no name is put in the place of.
+fn id_reader() -> App<()> {
+    let mut app = App::new();
+    app.of("/").on("echo", |cx, _text: parlor::Payload| {
+        cx.emit("echo", cx.id().to_string().split_at(10));
+    });
+    app
+}
+
+#[test]
+fn a_program_that_tells_of_ids_is_seen_under_another_secret() {
+    let log = log();
+    assert!(first_that_differs(|c, s| ids::secret(&log, id_reader, c, s)).is_some());
+    assert_eq!(first_that_differs(|c, s| ids::secret(&log, apart, c, s)), None);
+}

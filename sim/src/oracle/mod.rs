@@ -117,7 +117,7 @@ properties! {
     D4,
     /// A session that joins nothing is closed at its instant, and a decision is over at its own.
     D5,
-    /// Live ids are unique.
+    /// Live ids are unique, and under another secret all are others, in the same places.
     D6,
     /// A shutdown disconnects every socket, and closes every connection, each once and in time.
     D7,
