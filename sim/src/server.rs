@@ -525,10 +525,7 @@ impl<S: Send + 'static> Server<S> {
         let mut is_first = true;
         while let Some(output) = self.node.poll_output() {
             if std::mem::take(&mut is_first) {
-                let is_due = wake.is_some_and(|at| at <= hub.now);
-                hub.verdicts.claim(Property::E3, is_due, || {
-                    format!("{output:?} is queued, and poll_timeout says {wake:?}")
-                });
+                egress::queued(&output, wake, hub.now, &mut hub.verdicts);
             }
             self.carry_out(&output, hub);
         }

@@ -9,7 +9,7 @@ use super::packet::{self, Packet};
 use super::unit::Unit;
 use super::{Me, Timer, json};
 use crate::hub::Hub;
-use crate::oracle::Property;
+use crate::oracle::{Property, Verdicts};
 
 /// Requests behind a poll, at most: more than a server lets wait.
 const BEHIND_MAX: u64 = 40;
@@ -214,17 +214,7 @@ impl Line {
             };
             // The program takes up to two seconds, and may not have them.
             let is_short = hub.profile.config.decision_timeout.is_some();
-            let is_overdue = is_short && asked == Asked::Later && answer.status == 404;
-            let is_legal = is_overdue || is_legal(asked, &answer);
-            let property = match asked {
-                Asked::Page | Asked::Now | Asked::Later | Asked::Options | Asked::Last => {
-                    Property::P6
-                }
-                _ => Property::P1,
-            };
-            hub.verdicts.claim(property, is_legal, || {
-                format!("{asked:?} is answered {answer:?}: answers come in the order of requests")
-            });
+            judge(asked, &answer, is_short, &mut hub.verdicts);
             let is_over =
                 matches!(asked, Asked::Handshake | Asked::Poll | Asked::Pong | Asked::Event);
             if is_over && answer.status != 200 {
@@ -252,6 +242,19 @@ impl Line {
     }
 }
 
+/// P1, and P6 of requests that are the program's. `is_short`: it may be late with an answer.
+fn judge(asked: Asked, answer: &Answer, is_short: bool, verdicts: &mut Verdicts) {
+    let is_overdue = is_short && asked == Asked::Later && answer.status == 404;
+    let is_legal = is_overdue || is_legal(asked, answer);
+    let property = match asked {
+        Asked::Page | Asked::Now | Asked::Later | Asked::Options | Asked::Last => Property::P6,
+        _ => Property::P1,
+    };
+    verdicts.claim(property, is_legal, || {
+        format!("{asked:?} is answered {answer:?}: answers come in the order of requests")
+    });
+}
+
 fn is_legal(asked: Asked, answer: &Answer) -> bool {
     let says = |text: &str| answer.body.windows(text.len()).any(|part| part == text.as_bytes());
     match asked {
@@ -271,6 +274,7 @@ fn is_legal(asked: Asked, answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle::tests::fires;
 
     #[test]
     fn answers_belong_to_their_requests() {
@@ -284,5 +288,27 @@ mod tests {
         assert!(!is_legal(Asked::Page, &answer(200, "6")));
         assert!(is_legal(Asked::Stranger, &answer(400, r#"{"code":1}"#)));
         assert!(!is_legal(Asked::Stranger, &answer(400, r#"{"code":0}"#)));
+    }
+
+    #[test]
+    fn p6_requests_of_the_program_are_answered_in_their_order() {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close".to_string();
+        let give = |asked: Asked, status: u16, body: &'static str, is_short: bool| {
+            let answer = Answer { status, head: head.clone(), body: body.into() };
+            move |verdicts: &mut Verdicts| judge(asked, &answer, is_short, verdicts)
+        };
+        fires(None, give(Asked::Page, 404, "Not found", false));
+        fires(None, give(Asked::Now, 200, "now", false));
+        fires(None, give(Asked::Options, 200, "now", false));
+        fires(None, give(Asked::Last, 200, "now", false));
+        fires(None, give(Asked::Later, 200, "later", false));
+        fires(None, give(Asked::Later, 404, "", true));
+        fires(Some(Property::P6), give(Asked::Later, 404, "", false));
+        // Two that have changed their places.
+        fires(Some(Property::P6), give(Asked::Now, 200, "later", false));
+        fires(Some(Property::P6), give(Asked::Later, 200, "now", true));
+        // Nobody takes it, and it is taken.
+        fires(Some(Property::P6), give(Asked::Page, 200, "now", false));
+        fires(Some(Property::P1), give(Asked::Stranger, 200, "6", false));
     }
 }

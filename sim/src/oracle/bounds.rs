@@ -1,6 +1,6 @@
-//! M1 and M5: how much waits, and how much a stranger gets.
+//! M1, M2 and M5: how much waits, how much a stranger gets, and that nothing is left.
 
-use parlor::{Config, SendStatus};
+use parlor::{Config, SendStatus, Wake};
 
 use super::{Property, Verdicts};
 
@@ -68,6 +68,16 @@ impl Bounds {
     }
 }
 
+/// M2: after everything is closed. `left`: connections, sessions, rooms, and what has opened and
+/// not ended. Timers of the program are its own.
+pub(crate) fn emptied(left: [u64; 5], wake: Option<Wake>, verdicts: &mut Verdicts) {
+    verdicts.claim(Property::M2, left == [0; 5], || {
+        format!("connections, sessions, rooms and what is not paired: {left:?}")
+    });
+    let is_own = wake.is_none_or(|why| why == Wake::Timer);
+    verdicts.claim(Property::M2, is_own, || format!("a deadline is left: {wake:?}"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::fires;
@@ -90,6 +100,22 @@ mod tests {
         };
         fires(None, told(100_000));
         fires(Some(Property::M1), told(100_001));
+    }
+
+    #[test]
+    fn m2_nothing_is_left() {
+        let end = |left: [u64; 5], wake: Option<Wake>| {
+            move |verdicts: &mut Verdicts| emptied(left, wake, verdicts)
+        };
+        fires(None, end([0; 5], None));
+        fires(None, end([0; 5], Some(Wake::Timer)));
+        for place in 0..5 {
+            let mut left = [0; 5];
+            left[place] = 1;
+            fires(Some(Property::M2), end(left, None));
+        }
+        fires(Some(Property::M2), end([0; 5], Some(Wake::Ping)));
+        fires(Some(Property::M2), end([0; 5], Some(Wake::QueuedOutput)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! E1 to E5, D3, T4 and T5: the core's contract with its driver, from the driver's side.
 
+use parlor::Output;
+
 use super::{Property, Verdicts};
 
 /// Why a connection may be released with bytes left.
@@ -151,6 +153,13 @@ impl Shown {
     }
 }
 
+/// E3: an output is queued, and the node said so by the deadline that it named.
+pub(crate) fn queued(output: &Output, wake: Option<u64>, now: u64, verdicts: &mut Verdicts) {
+    verdicts.claim(Property::E3, wake.is_some_and(|at| at <= now), || {
+        format!("{output:?} is queued, and poll_timeout says {wake:?}")
+    });
+}
+
 /// T5: what time it is for the node, which was told `now`, and maybe an older time after that.
 pub(crate) fn clock(now: u64, node: u64, verdicts: &mut Verdicts) {
     verdicts.claim(Property::T5, node == now, || {
@@ -227,6 +236,18 @@ mod tests {
         fires(None, wait(0, true));
         fires(Some(Property::E3), wait(0, false));
         fires(Some(Property::E3), wait(2, false));
+    }
+
+    #[test]
+    fn e3_a_queued_output_is_due() {
+        let conn = super::super::tests::connection();
+        let queue = |wake: Option<u64>| {
+            move |verdicts: &mut Verdicts| queued(&Output::Flush(conn), wake, 7, verdicts)
+        };
+        fires(None, queue(Some(7)));
+        fires(None, queue(Some(3)));
+        fires(Some(Property::E3), queue(Some(8)));
+        fires(Some(Property::E3), queue(None));
     }
 
     #[test]

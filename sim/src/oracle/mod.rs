@@ -369,6 +369,13 @@ pub(crate) mod tests {
         all.clone()
     }
 
+    /// A connection.
+    pub(crate) fn connection() -> parlor::ConnId {
+        let mut node: Node<()> =
+            Node::new(Config::default(), App::new(), [0; 32], Instant::ZERO, 0).unwrap();
+        node.accept(Instant::ZERO, parlor::Peer::Unix).unwrap()
+    }
+
     /// That a trace fires this property, or none.
     #[track_caller]
     pub(crate) fn fires(property: Option<Property>, trace: impl FnOnce(&mut Verdicts)) {

@@ -1,6 +1,9 @@
 //! The rules of time, order and life, side by side: one call of the node after the other is told to
 //! all of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use parlor::{Config, DisconnectReason, NamespaceId, SessionId, SocketId, Stats, TransportFault};

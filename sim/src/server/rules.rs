@@ -1,12 +1,13 @@
 //! The driver's side of the rules: what they are told before and after each call, and calls that
 //! must do nothing.
 
-use parlor::{Input, Wake};
+use parlor::Input;
 
 use super::{End, Server};
 use crate::client::unit::Unit;
 use crate::hub::Hub;
 use crate::oracle::Property;
+use crate::oracle::bounds;
 use crate::oracle::turns::Cause;
 use crate::shadow;
 
@@ -187,12 +188,8 @@ impl<S: Send + 'static> Server<S> {
             stats.sessions_opened - stats.sessions_closed,
             stats.sockets_connected - stats.sockets_disconnected,
         ];
-        hub.verdicts.claim(Property::M2, left == [0; 5], || {
-            format!("connections, sessions, rooms and what is not paired: {left:?}")
-        });
         let wake = self.node.poll_timeout().map(|(_at, why)| why);
-        let is_own = wake.is_none_or(|why| why == Wake::Timer);
-        hub.verdicts.claim(Property::M2, is_own, || format!("a deadline is left: {wake:?}"));
+        bounds::emptied(left, wake, &mut hub.verdicts);
     }
 }
 
