@@ -307,11 +307,7 @@ impl Scene {
                 if most > EXCESS_BYTES_MAX {
                     return None;
                 }
-                let rest = hub.choices.choose(me.stream, 2000) as usize;
-                let bytes = http::post(&self.sid, &vec![b'x'; most + 1 + rest]);
-                let end = bytes.len() - most - 1 - rest;
-                let head = (end, Unit::PostHead { session });
-                (bytes, vec![head, (end + most + 1, Unit::Excess { session })])
+                excess(&self.sid, session, most, hub.choices.choose(me.stream, 2000) as usize)
             }
             Words::Frames(packets) => {
                 let (mut bytes, mut units) = (Vec::new(), Vec::new());
@@ -379,6 +375,14 @@ impl Scene {
             }
         }
     }
+}
+
+/// A POST that is longer than the server takes, by one byte and these.
+fn excess(sid: &str, session: u64, most: usize, more: usize) -> (Vec<u8>, Vec<(usize, Unit)>) {
+    let bytes = http::post(sid, &vec![b'x'; most + 1 + more]);
+    let head = bytes.len() - more - most - 1;
+    let units = [(head, Unit::PostHead { session }), (head + most + 1, Unit::Excess { session })];
+    (bytes, units.into())
 }
 
 fn frame(packet: &Packet, mask: u32) -> Vec<u8> {

@@ -61,8 +61,8 @@ impl Shadow {
         peer.answered_on == Some(conn) || peer.charges.iter().any(is_in)
     }
 
-    /// What surely waits on all connections, and for polls, whoever comes first in a broadcast. What
-    /// waits for a poll is not encoded.
+    /// What surely waits on all connections, and for polls, whoever comes first in a broadcast.
+    /// What waits for a poll is not encoded.
     pub(super) fn unsent_at_least(&self, alive: &[u64]) -> u64 {
         let owed = |&session: &u64| {
             let peer = &self.peers[session as usize];

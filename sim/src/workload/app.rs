@@ -219,17 +219,6 @@ fn handlers(namespace: Namespace<'_, Sent>, name: &'static str) {
         .on("end", |cx, _n: u64| {
             cx.state.does(Deed::DisconnectSession);
             cx.disconnect_session();
-        })
-        // Its session closes under it: a polling client has yet to hear so.
-        .on("hang up", |cx, _n: u64| {
-            let Some(session) = cx.session() else { return };
-            cx.state.does(Deed::CloseSession);
-            cx.io().session(session).close();
-            if let Some(number) = cx.state.next_volatile(Deed::Emit) {
-                cx.me().volatile().emit("late", number);
-            }
-            let number = cx.state.next(Deed::Emit);
-            cx.emit("late", number);
         });
 }
 
@@ -249,6 +238,17 @@ fn lifecycle(namespace: Namespace<'_, Sent>) -> Namespace<'_, Sent> {
             cx.emit("welcome", number);
             let number = cx.state.next(Deed::Broadcast);
             cx.broadcast().emit("came", (number, cx.id()));
+        })
+        // Its session closes under it: a polling client has yet to hear so.
+        .on("hang up", |cx, _n: u64| {
+            let Some(session) = cx.session() else { return };
+            cx.state.does(Deed::CloseSession);
+            cx.io().session(session).close();
+            if let Some(number) = cx.state.next_volatile(Deed::Emit) {
+                cx.me().volatile().emit("late", number);
+            }
+            let number = cx.state.next(Deed::Emit);
+            cx.emit("late", number);
         })
         .on_disconnecting(|cx, _why| {
             // It has gone.
