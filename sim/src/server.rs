@@ -683,14 +683,19 @@ impl<S: Send + 'static> Server<S> {
             }
             Seen::Disconnecting(id) => sockets.disconnecting(id, verdicts),
             Seen::Disconnect(id) => sockets.disconnect(id, verdicts),
-            Seen::Emit { socket, print, status, .. } => sockets.emit(socket, print, status),
+            Seen::Emit { socket, print, status, .. } => {
+                rules.accepted(Some(socket), print);
+                sockets.emit(socket, print, status);
+            }
             Seen::Ask { socket, print, outcome } => {
+                rules.accepted(Some(socket), print);
                 if let parlor::Outcome::Asked(_) = outcome {
                     sockets.emit(socket, print, parlor::SendStatus::Sent);
                 }
                 asks.asked(socket, print, outcome, verdicts);
             }
             Seen::Broadcast(namespace, broadcast) => {
+                rules.accepted(None, broadcast.print);
                 sockets.broadcast(space_of(&mut self.spaces, namespace), &broadcast);
             }
             Seen::Join(id, room) => sockets.join(id, &room),

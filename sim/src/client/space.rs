@@ -250,6 +250,7 @@ pub(crate) fn event_of(message: &Message) -> Option<(&str, String)> {
     Some((json::plain(name)?, format!("[{rest}")))
 }
 
-fn fingerprint(message: &Message, data: &[Vec<u8>]) -> Option<u64> {
+/// Of an event, its number among all that are said.
+pub(crate) fn fingerprint(message: &Message, data: &[Vec<u8>]) -> Option<u64> {
     event_of(message).map(|(name, args)| print(name, &args, data))
 }

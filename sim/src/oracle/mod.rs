@@ -2,6 +2,7 @@
 //! told, with the bytes on the wire and with what clients saw; none asks the core.
 
 pub(crate) mod agenda;
+pub(crate) mod answers;
 pub(crate) mod asks;
 pub(crate) mod bounds;
 pub(crate) mod deeds;
@@ -188,6 +189,9 @@ properties! {
     P6,
     /// A session has at most one poll and one POST under way: a second ends it, and only it.
     P2,
+    /// An answer holds packets of its own session only. A body that is longer than the server takes
+    /// is answered 413 with the first byte too many, and the rest of it is kept nowhere.
+    P3,
     /// A session ends if the connection breaks that carried its latest poll answer.
     P4,
     /// A parked poll is answered by a ping at the latest.

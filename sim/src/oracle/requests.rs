@@ -2,7 +2,7 @@
 //! as they were written, by the model's own reader.
 
 use super::{Property, Verdicts};
-use crate::client::http;
+use crate::client::http::{self, Answer};
 
 /// One connection, as far as it speaks HTTP.
 #[derive(Debug, Default)]
@@ -22,8 +22,14 @@ impl Ledger {
     }
 
     /// Bytes were appended. `heads`: how many requests have begun; one that is refused by its head
-    /// is answered before it is complete.
-    pub(crate) fn grown(&mut self, bytes: &[u8], heads: u64, verdicts: &mut Verdicts) {
+    /// is answered before it is complete. Tells each answer that is whole.
+    pub(crate) fn grown(
+        &mut self,
+        bytes: &[u8],
+        heads: u64,
+        verdicts: &mut Verdicts,
+        mut whole: impl FnMut(&Answer, &mut Verdicts),
+    ) {
         if self.is_switched {
             return;
         }
@@ -33,6 +39,7 @@ impl Ledger {
                 Ok(Some(answer)) => {
                     self.answered += 1;
                     self.is_switched = answer.status == 101;
+                    whole(&answer, verdicts);
                 }
                 Ok(None) => break,
                 Err(why) => return verdicts.fail(Property::P1, why),
@@ -81,7 +88,7 @@ mod tests {
     fn ledger(asked: u64, written: &[u8], verdicts: &mut Verdicts) -> Ledger {
         let mut ledger = Ledger::default();
         (0..asked).for_each(|_| ledger.asked());
-        written.chunks(7).for_each(|bytes| ledger.grown(bytes, asked, verdicts));
+        written.chunks(7).for_each(|bytes| ledger.grown(bytes, asked, verdicts, |_, _| ()));
         ledger
     }
 

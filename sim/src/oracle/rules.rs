@@ -6,9 +6,12 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parlor::{Config, DisconnectReason, NamespaceId, SessionId, SocketId, Stats, TransportFault};
+use parlor::{
+    CloseReason, Config, DisconnectReason, NamespaceId, SessionId, SocketId, Stats, TransportFault,
+};
 
 use super::agenda::{Agenda, Periods};
+use super::answers::Answers;
 use super::asks::Asks;
 use super::bounds::Bounds;
 use super::drains::Drains;
@@ -18,10 +21,12 @@ use super::said::{Reader, Said};
 use super::told::Told;
 use super::turns::{Cause, Turns};
 use super::{Property, Verdicts};
+use crate::client::http::Answer;
 use crate::client::packet::Packet;
 use crate::client::unit::Unit;
 
 const OVERLAP: DisconnectReason = DisconnectReason::TransportError(TransportFault::PostOverlap);
+const OVERLAPPED: CloseReason = CloseReason::TransportError(TransportFault::PostOverlap);
 
 /// A ping in a frame of its own.
 const PING: [u8; 3] = [0x81, 1, b'2'];
@@ -36,6 +41,7 @@ pub(crate) struct Rules {
     drains: Drains,
     pub(crate) events: Events,
     lives: Lives,
+    answers: Answers,
     cause: Option<Cause>,
     /// Whether what comes on this call's connection is noted.
     is_noted: bool,
@@ -101,6 +107,7 @@ impl Rules {
         self.handshake = None;
         self.is_overlapping = false;
         self.ping.clear();
+        self.answers.open();
         self.turns.open(cause);
         self.agenda.open(cause, verdicts);
         self.lives.open(cause, client.map(|(client, _)| client), self.is_noted);
@@ -134,6 +141,10 @@ impl Rules {
             self.handshake = Some((session, is_websocket));
         }
         let Some(&session) = self.sessions.get(&number) else { return };
+        let is_taken = self.lives.is_open(session)
+            && !self.lives.is_over(session)
+            && !self.websockets.contains_key(&session);
+        self.answers.heard(conn, unit, (session, is_taken));
         match unit {
             Unit::PostHead { .. } => {
                 self.begun.insert(conn, number);
@@ -234,7 +245,10 @@ impl Rules {
                 let conn = self.cause.and_then(Cause::conn);
                 self.websockets.extend(conn.map(|conn| (session, conn)));
             }
-            Told::Closed(session, _) => {
+            Told::Closed(session, why) => {
+                if why == OVERLAPPED {
+                    self.answers.excuse(session);
+                }
                 self.drains.closed(session);
                 self.websockets.remove(&session);
             }
@@ -306,6 +320,21 @@ impl Rules {
         }
     }
 
+    /// The program says something to a socket, or to many.
+    pub(crate) fn accepted(&mut self, socket: Option<SocketId>, print: u64) {
+        let session = socket.and_then(|socket| self.lives.session_of(socket));
+        self.answers.accepted(print, session);
+    }
+
+    /// A connection was given a whole answer.
+    pub(crate) fn answer(&mut self, conn: usize, answer: &Answer, verdicts: &mut Verdicts) {
+        let number = self.numbers.get(&conn);
+        let Some(&session) = number.and_then(|number| self.sessions.get(number)) else { return };
+        let Self { answers, lives, .. } = self;
+        let carrier = |socket| lives.session_of(socket);
+        answers.answered((conn, session), answer, carrier, verdicts);
+    }
+
     /// All that a connection got for what came on it: bytes and requests.
     pub(crate) fn paid(
         &self,
@@ -325,6 +354,7 @@ impl Rules {
 
     /// A connection is not read for a while: what the driver has read already waits.
     pub(crate) fn paused(&mut self, conn: usize) {
+        self.answers.held(conn);
         let number = self.numbers.get(&conn);
         let session = number.and_then(|number| self.sessions.get(number)).copied();
         session.into_iter().for_each(|session| self.agenda.held(session));
@@ -407,6 +437,7 @@ impl Rules {
         self.agenda.shut(verdicts);
         self.agenda.wake(wake, verdicts);
         self.stump(verdicts);
+        self.answers.shut(verdicts);
     }
 
     /// Everybody has got everything.

@@ -143,7 +143,9 @@ impl<S: Send + 'static> Server<S> {
             let (is_noted, mut grown) = (!conns[id].is_hostile, 0);
             shown.look(self.node.egress(*conn), verdicts, |bytes, verdicts| {
                 if is_noted {
-                    ledger.grown(bytes, *requests, verdicts);
+                    ledger.grown(bytes, *requests, verdicts, |answer, verdicts| {
+                        rules.answer(id, answer, verdicts);
+                    });
                 }
                 trace.event(*now, 10, id as u64, bytes);
                 trace.grows(*now, id, bytes);

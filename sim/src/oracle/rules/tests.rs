@@ -50,6 +50,11 @@ impl Calls<'_> {
         self.rules.grown(conn, bytes, self.verdicts);
     }
 
+    fn answers(&mut self, conn: usize, status: u16) {
+        let (head, body) = (format!("HTTP/1.1 {status}"), Vec::new());
+        self.rules.answer(conn, &Answer { status, head, body }, self.verdicts);
+    }
+
     /// It has a socket.
     fn joins(&mut self) {
         let (session, space) = (self.session(), self.handles.spaces[0]);
@@ -188,5 +193,28 @@ fn a7_a_question_has_one_answer() {
     after(Some(Property::A7), true, |calls| {
         asks(calls, 0);
         calls.rules.answer_read(socket(1), 8, calls.verdicts);
+    });
+}
+
+#[test]
+fn p3_a_body_that_is_too_long() {
+    let posts = |calls: &mut Calls<'_>, follows: fn(&mut Calls<'_>)| {
+        calls.call(Cause::Data(SECOND), |calls| {
+            calls.hears(&Unit::PostHead { session: NUMBER });
+            calls.hears(&Unit::Excess { session: NUMBER });
+            follows(calls);
+        });
+    };
+    after(None, false, |calls| posts(calls, |calls| calls.answers(SECOND, 413)));
+    after(Some(Property::P3), false, |calls| posts(calls, |_| {}));
+    after(Some(Property::P3), false, |calls| posts(calls, |calls| calls.answers(SECOND, 200)));
+    // One is under way already, and nobody posts to a websocket.
+    after(None, false, |calls| {
+        posts(calls, |calls| calls.told(Told::Closed(calls.session(), OVERLAPPED)));
+    });
+    after(None, true, |calls| posts(calls, |calls| calls.answers(SECOND, 400)));
+    after(None, false, |calls| {
+        calls.rules.paused(SECOND);
+        posts(calls, |_| {});
     });
 }
