@@ -51,6 +51,9 @@ pub struct Choices {
     fork: Option<(u64, u64)>,
     /// What comes later is of no interest.
     horizon: u64,
+    /// Events so far, and how many are of interest.
+    steps: u64,
+    steps_max: u64,
 }
 
 #[derive(Debug)]
@@ -185,6 +188,8 @@ impl Choices {
             now: 0,
             fork: None,
             horizon: u64::MAX,
+            steps: 0,
+            steps_max: u64::MAX,
         }
     }
 
@@ -196,6 +201,7 @@ impl Choices {
     /// The world's time has come to this.
     pub(crate) fn time(&mut self, now: u64) {
         self.now = now;
+        self.steps += 1;
     }
 
     /// The same; the run ends where its time passes this.
@@ -205,8 +211,25 @@ impl Choices {
         self
     }
 
+    /// The same; the run ends behind so many events.
+    #[must_use]
+    pub(crate) fn within(mut self, steps_max: u64) -> Self {
+        self.steps_max = steps_max;
+        self
+    }
+
+    /// Events so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     pub(crate) fn is_beyond(&self) -> bool {
-        self.now > self.horizon
+        self.now > self.horizon || self.is_spent()
+    }
+
+    /// Whether more happens than is of interest.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.steps > self.steps_max
     }
 
     /// The other seed, from the fork on.

@@ -78,6 +78,8 @@ pub(crate) struct Failed {
     pub(crate) signature: Signature,
     pub(crate) failure: Failure,
     pub(crate) log: ChoiceLog,
+    /// Events of the run; of a panic nobody has counted them.
+    steps: Option<u64>,
 }
 
 /// Runs a world, and gives what did not hold in it with what had been drawn.
@@ -85,15 +87,16 @@ pub(crate) fn failing(subject: &dyn Subject, choices: Choices) -> Option<Failed>
     let rescue = Rescue::default();
     match world(subject, choices.rescued(&rescue), false) {
         Ok(run) => {
-            let failure = run.verdicts.failure()?.clone();
+            let failure = run.verdicts.failure().filter(|_| !run.choices.is_spent())?.clone();
             let signature = Signature::of(failure.property, &failure.what);
-            Some(Failed { signature, failure, log: run.choices.log() })
+            let steps = Some(run.choices.steps());
+            Some(Failed { signature, failure, log: run.choices.log(), steps })
         }
         Err(text) => {
             let what = format!("it panicked: {text}");
             let signature = Signature::of(Property::M3, &what);
             let failure = Failure { property: Property::M3, at: 0, what };
-            Some(Failed { signature, failure, log: rescue.log()? })
+            Some(Failed { signature, failure, log: rescue.log()?, steps: None })
         }
     }
 }
@@ -150,7 +153,7 @@ impl Search<'_> {
         }
         self.replays += 1;
         let horizon = self.horizon();
-        let failed = failing(self.subject, choices.until(horizon));
+        let failed = failing(self.subject, choices.until(horizon).within(self.steps_max()));
         let Some(mut failed) = failed else { return Ok(false) };
         if self.subject.outlasts_failure() {
             failed.log = failed.log.until(horizon);
@@ -170,6 +173,12 @@ impl Search<'_> {
             0 => u64::MAX,
             at => (2 * at).saturating_add(LATER),
         }
+    }
+
+    /// What has not failed by then is a storm of its own, and may last longer than anybody waits.
+    fn steps_max(&self) -> u64 {
+        const MORE: u64 = 5000;
+        self.best.steps.map_or(u64::MAX, |steps| (2 * steps).saturating_add(MORE))
     }
 
     fn attempt_log(&mut self, log: ChoiceLog) -> Result<bool, Stop> {

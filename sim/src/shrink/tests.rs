@@ -208,3 +208,11 @@ fn a_run_ends_at_its_horizon() {
     assert_eq!(cut.verdicts.failure(), None);
     assert!(cut.simulated < run(Choices::new(1)).simulated / 10, "{} us", cut.simulated);
 }
+
+#[test]
+fn a_run_ends_behind_the_events_that_it_may_have() {
+    let run = |choices| crate::world::run(crate::profile::Preset::Standard, choices, false);
+    let cut = run(Choices::new(1).within(100));
+    assert!(cut.choices.is_spent() && !run(Choices::new(1)).choices.is_spent());
+    assert_eq!(cut.choices.steps(), 101);
+}
