@@ -1,5 +1,7 @@
 //! HTTP/1.1, the client's side: requests are written, answers are read strictly.
 
+use super::scan;
+
 /// One answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -18,11 +20,34 @@ impl Answer {
 
 /// The header fields of a head, where each line is one.
 fn fields(head: &str) -> impl Iterator<Item = Result<(&str, &str), &str>> {
-    head.split('\n').skip(1).map(|line| {
+    let mut rest = cut(head, b'\n').map(|(_, rest)| rest);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let (line, after) =
+            cut(here, b'\n').map_or((here, None), |(line, rest)| (line, Some(rest)));
+        rest = after;
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let field = line.split_once(':').filter(|(_, value)| value.starts_with(' '));
-        field.filter(|(name, _)| is_token(name)).ok_or(line)
+        let field = cut(line, b':').filter(|(_, value)| value.starts_with(' '));
+        Some(field.filter(|(name, _)| is_token(name)).ok_or(line))
     })
+}
+
+/// A text before and behind the first of an ASCII character.
+fn cut(text: &str, by: u8) -> Option<(&str, &str)> {
+    let at = scan::find(text.as_bytes(), |byte| byte == by)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// Where the empty line begins that ends a head.
+fn head_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += scan::find(&bytes[at..], |byte| byte == b'\r')?;
+        if bytes[at..].starts_with(b"\r\n\r\n") {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
 
 /// How many bytes a head says that follow it; none if it says nothing.
@@ -38,7 +63,7 @@ pub(crate) fn body_bytes(head: &[u8]) -> usize {
 /// Takes one whole answer from the front of what was received. Fails on anything that is not a
 /// plain answer with its exact length.
 pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
-    let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+    let Some(end) = head_end(received) else {
         let is_begun =
             received.is_empty() || received.starts_with(&b"HTTP/1.1 "[..received.len().min(9)]);
         return if is_begun { Ok(None) } else { Err("what comes is no answer".into()) };
@@ -72,8 +97,20 @@ pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
 }
 
 fn is_token(name: &str) -> bool {
-    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_good)
+    const IS_GOOD: [bool; 256] = {
+        let (mut is_good, mut byte) = ([false; 256], 0);
+        while byte < 256 {
+            is_good[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let (more, mut place) = (b"!#$%&'*+-.^_`|~", 0);
+        while place < more.len() {
+            is_good[more[place] as usize] = true;
+            place += 1;
+        }
+        is_good
+    };
+    !name.is_empty() && name.bytes().all(|byte| IS_GOOD[usize::from(byte)])
 }
 
 /// The target of a client's requests.
@@ -112,7 +149,7 @@ pub(crate) fn chunks(sid: &str, body: &[u8]) -> Vec<u8> {
 
 /// The same request by a client that uses no connection twice.
 pub(crate) fn closing(request: &[u8]) -> Vec<u8> {
-    let end = request.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = head_end(request);
     let (head, rest) = request.split_at(end.expect("a request has a head"));
     [head, b"\r\nConnection: close", rest].concat()
 }

@@ -49,13 +49,24 @@ fn word(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     text[at..].starts_with(word).then_some(at + word.len())
 }
 
+/// What cannot stand in a string as it is, or ends it.
+const IS_SPECIAL: [bool; 256] = {
+    let mut is_special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        is_special[byte] = true;
+        byte += 1;
+    }
+    is_special[b'"' as usize] = true;
+    is_special[b'\\' as usize] = true;
+    is_special
+};
+
 fn string(text: &[u8], at: usize) -> Option<usize> {
     (text.get(at) == Some(&b'"')).then_some(())?;
     let mut at = at + 1;
     loop {
-        // Most of it is plain.
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        at += text.get(at..)?.iter().position(special)?;
+        at += text.get(at..)?.iter().position(|&byte| IS_SPECIAL[usize::from(byte)])?;
         match text[at] {
             b'"' => return Some(at + 1),
             b'\\' => match *text.get(at + 1)? {
@@ -97,6 +108,11 @@ pub(crate) fn is_json(text: &str) -> bool {
     value(text.as_bytes(), 0, DEPTH_MAX) == Some(text.len())
 }
 
+/// Whether a text is one array and nothing else.
+pub(crate) fn is_array(text: &str) -> bool {
+    text.starts_with('[') && is_json(text)
+}
+
 /// The members of an array.
 pub(crate) fn members(text: &str) -> Option<Vec<&str>> {
     let bytes = text.as_bytes();
@@ -108,6 +124,12 @@ pub(crate) fn members(text: &str) -> Option<Vec<&str>> {
         Some(end)
     })?;
     (space(bytes, end) == bytes.len()).then_some(out)
+}
+
+/// The first member of what is known to be an array, and what follows it, without the comma.
+pub(crate) fn first(array: &str) -> Option<(&str, &str)> {
+    let end = value(array.as_bytes(), 1, DEPTH_MAX - 1)?;
+    Some((array[1..end].trim(), array[end..].strip_prefix(',').unwrap_or(&array[end..])))
 }
 
 /// A field of an object that has no escapes in its names.

@@ -16,6 +16,7 @@ pub(crate) mod json;
 pub(crate) mod mind;
 pub(crate) mod packet;
 mod requester;
+pub(crate) mod scan;
 mod session;
 mod sloppy;
 pub(crate) mod space;

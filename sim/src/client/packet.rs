@@ -122,8 +122,8 @@ impl Message {
         let fits = match kind {
             0 => id.is_none() && json::field(data, "sid").and_then(json::plain).is_some(),
             1 => id.is_none() && data.is_empty(),
-            2 | 5 => json::plain(json::members(data)?.first()?).is_some(),
-            3 | 6 => id.is_some() && json::members(data).is_some(),
+            2 | 5 => json::is_array(data) && json::plain(json::first(data)?.0).is_some(),
+            3 | 6 => id.is_some() && json::is_array(data),
             4 => id.is_none() && json::field(data, "message").is_some(),
             _ => false,
         };

@@ -245,9 +245,8 @@ impl Space {
 
 /// An event's name, and the list of its arguments as JSON.
 pub(crate) fn event_of(message: &Message) -> Option<(&str, String)> {
-    let name = json::members(&message.data)?.first().copied()?;
-    let rest = message.data[1 + name.len()..].trim_start_matches(',');
-    Some((json::plain(name)?, format!("[{rest}")))
+    let (name, rest) = json::first(&message.data)?;
+    Some((json::plain(name)?, ["[", rest].concat()))
 }
 
 /// Of an event, its number among all that are said.

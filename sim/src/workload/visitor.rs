@@ -210,26 +210,26 @@ impl Visitor {
         let guise = seat.hub.profile.guise;
         let room = guise.rooms[seat.choose(3) as usize];
         let ms = 1 + seat.choose(3000);
-        let text = text(size);
+        let text = || text(size);
         let is_healed = seat.hub.is_healed;
         match op {
-            0..12 => self.say(place, "echo", &format!(",{text}"), false, seat),
+            0..12 => self.say(place, "echo", &format!(",{}", text()), false, seat),
             12 | 13 => self.say(place, "values", &format!(",{VALUES}"), false, seat),
             14 if ms.is_multiple_of(16) => self.say(place, "quiz", "", false, seat),
             14 | 15 => self.say(place, "both", "", true, seat),
             16 => self.say(place, "ghosts", "", false, seat),
             17 | 18 => self.say(place, "tick", &format!(",{ms}"), false, seat),
             19 => self.answer_badly(place, ms, seat),
-            20..32 => self.say(place, "sum", &format!(",{text}"), true, seat),
+            20..32 => self.say(place, "sum", &format!(",{}", text()), true, seat),
             32..36 => self.say(place, "later", "", true, seat),
-            36..46 => self.say(place, "say", &format!(",\"{room}\",{text}"), false, seat),
-            46..52 => self.say(place, "all", &format!(",{text}"), false, seat),
+            36..46 => self.say(place, "say", &format!(",\"{room}\",{}", text()), false, seat),
+            46..52 => self.say(place, "all", &format!(",{}", text()), false, seat),
             52..58 => self.say(place, "few", &format!(",\"{room}\""), false, seat),
             58..63 => self.say(place, "join", &format!(",\"{room}\""), false, seat),
             63..66 => self.say(place, "leave", &format!(",\"{room}\""), false, seat),
             66..76 => self.say(place, "ask", &format!(",{ms}"), false, seat),
             76..80 => self.say(place, "askv", &format!(",{ms}"), false, seat),
-            80..86 => self.say(place, "volatile", &format!(",{text}"), false, seat),
+            80..86 => self.say(place, "volatile", &format!(",{}", text()), false, seat),
             86..90 => self.bytes(place, "bytes", size, seat),
             90..94 => self.say(place, "burst", &format!(",{}", ms % 40), false, seat),
             94..96 if !is_healed => self.say(place, "kick", "", false, seat),
@@ -245,9 +245,9 @@ impl Visitor {
             109..113 => self.say(place, "beats", &format!(",{ms}"), false, seat),
             113 if !is_healed => {
                 self.say(place, "parting", "", false, seat);
-                self.say(place, "echo", &format!(",{text}"), false, seat);
+                self.say(place, "echo", &format!(",{}", text()), false, seat);
             }
-            114..117 => self.say(place, "mixed", &format!(",{text}"), false, seat),
+            114..117 => self.say(place, "mixed", &format!(",{}", text()), false, seat),
             117..120 => {
                 let (to, except) = (rooms(guise, ms), rooms(guise, ms / 8));
                 self.say(place, "choir", &format!(",{to},{except}"), false, seat);
