@@ -289,7 +289,7 @@ impl Server {
         self.sockets.sockets_of(session)
     }
 
-    /// Whether a volatile packet could go out to it now.
+    /// Whether a volatile packet of no great size would be sent to it, if it were emitted now.
     ///
     /// # Errors
     ///

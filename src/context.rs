@@ -139,11 +139,22 @@ impl Turns {
         self.quiet = !core::mem::take(&mut self.polled);
     }
 
+    /// Every event was polled and answered: what follows is work from outside.
+    pub(crate) fn answered(&mut self) {
+        self.polled = false;
+        self.quiet = true;
+    }
+
     /// A command is given.
     pub(crate) fn command(&mut self) {
         if self.quiet {
             self.open();
         }
+    }
+
+    /// The turn of a command, if one were given now; while one is carried out, its own.
+    pub(crate) fn of_command(&self) -> u64 {
+        if self.quiet { self.last + 1 } else { self.current }
     }
 }
 
@@ -166,9 +177,11 @@ mod tests {
         turns.command();
         assert_eq!(turns.current, 2, "still in answer to the last event");
         turns.drained();
+        assert_eq!((turns.of_command(), turns.current), (3, 2));
         turns.command();
         turns.command();
         assert_eq!(turns.current, 3, "work from outside, one turn");
+        assert_eq!(turns.of_command(), 3);
         turns.drained();
         turns.command();
         assert_eq!(turns.current, 4);

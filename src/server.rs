@@ -203,6 +203,11 @@ impl Server {
         self.sockets.release_all(&mut self.cx);
         self.cx.turns.open();
     }
+
+    /// A turn is over: its handlers have run, and the next command is work from outside.
+    pub(crate) fn answered(&mut self) {
+        self.cx.turns.answered();
+    }
 }
 
 /// Routing.

@@ -16,6 +16,8 @@ use crate::watch::Records;
 
 /// Every so many calls the rooms of the node are compared with the shadow's.
 const ROOMS_EVERY: u64 = 512;
+/// And what it says of who is writable.
+const WRITABLE_EVERY: u64 = 32;
 
 /// See the module.
 pub(crate) struct Audit {
@@ -103,6 +105,9 @@ impl Audit {
             shadow.call(&call, node.server(), verdicts);
             if self.calls.is_multiple_of(ROOMS_EVERY) {
                 shadow.compare_rooms(node.server(), verdicts);
+            }
+            if self.calls.is_multiple_of(WRITABLE_EVERY) {
+                shadow.compare_writable(node.server(), verdicts);
             }
         }
         heard.clear();

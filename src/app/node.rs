@@ -202,6 +202,7 @@ impl<S: Send + 'static> Node<S> {
     fn settle(&mut self) {
         let shell = Shell::new(&mut self.core);
         Turn { program: &mut self.program, state: &mut self.state, door: &shell }.finish();
+        self.core.server.answered();
     }
 
     /// Ends a socket, however far it is.

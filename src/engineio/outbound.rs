@@ -295,7 +295,7 @@ impl Session {
         let Some(connection) = cx.conns.find(conn) else { return Err(Busy::Closing) };
         let waiting = connection.egress.bytes();
         let bytes_max = match cx.config.volatile {
-            Volatile::Turn { .. } if connection.turn >= cx.turns.current => {
+            Volatile::Turn { .. } if connection.turn >= cx.turns.of_command() => {
                 return Err(Busy::SameTurn);
             }
             Volatile::Turn { cork_bytes_max: bytes_max } | Volatile::Watermark { bytes_max } => {

@@ -67,6 +67,26 @@ fn row_116_by_websocket_a_volatile_packet_is_the_first_of_its_turn_or_none() {
 }
 
 #[test]
+fn row_116_a_server_says_beforehand_whether_a_volatile_packet_would_go() {
+    let mut lab = lab();
+    let session = lab.polling_connected();
+    let id = lab.id(1);
+    let asked = |lab: &Lab<Log>, id| lab.node.server().is_writable(id).ok();
+    assert_eq!(asked(&lab, id), Some(false), "no GET is parked");
+    lab.get(&session);
+    assert_eq!(asked(&lab, id), Some(true));
+    let conn = lab.connected();
+    let id = lab.id(2);
+    assert_eq!(asked(&lab, id), Some(true), "the turn of its CONNECT is over");
+    lab.stall(conn);
+    lab.run(|root| root.socket(id).emit("n", ()));
+    lab.post(&session, "3");
+    assert_eq!(asked(&lab, id), Some(false), "its kernel refuses");
+    lab.lose(conn);
+    assert_eq!(asked(&lab, id), None);
+}
+
+#[test]
 fn row_117_a_volatile_packet_goes_whole_or_not_at_all() {
     let mut lab = lab();
     let session = lab.polling_connected();

@@ -28,3 +28,9 @@ fn a_report_that_drains_and_resumes_is_one_turn() {
 fn whoever_leaves_makes_room_for_whom_joins_behind_it() {
     repeat(Preset::Swarm, include_str!("room_behind_a_leave.choices"));
 }
+
+/// V11: between two calls a server said of a socket that it was not writable, by the turn before.
+#[test]
+fn a_server_foretells_what_becomes_of_a_volatile_packet() {
+    repeat(Preset::Swarm, include_str!("foretold.choices"));
+}

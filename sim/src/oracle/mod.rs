@@ -67,7 +67,8 @@ properties! {
     V9,
     /// On a websocket a volatile packet is dropped if anything was sent before it in its turn.
     V10,
-    /// What an emit returns, and the counter of its reason, are what became of it.
+    /// What an emit returns, what the server foretells of it, and the counter of its reason, are
+    /// what becomes of it.
     V11,
     /// A volatile packet that would pass a bound is dropped, and never ends its session.
     V12,
