@@ -4,13 +4,16 @@
 //! A candidate is an edited log. What it does not say is zero, so the run that comes of it is a
 //! world like any other, and its own log, not the candidate, is what is kept: it fits its run and
 //! ends with the failure. It is kept only if the failure has the same [`Signature`] and the log
-//! costs less. The order of the passes, and so the result, depends on nothing but the log.
+//! costs less. The order of the passes, and so the result, depends on nothing but the log: several
+//! candidates are run at a time, and where one is kept, those behind it are forgotten.
 
 mod edit;
 mod passes;
 mod signature;
 
 use std::fmt;
+use std::num::NonZero;
+use std::thread;
 
 use crate::choice::{ChoiceLog, Choices, Rescue};
 use crate::oracle::{Failure, Property};
@@ -121,10 +124,21 @@ pub(crate) fn shrink(
     log: ChoiceLog,
     budget: Budget<'_>,
 ) -> Result<Shrunk, String> {
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get).min(JOBS_MAX);
+    shrink_in(jobs, subject, log, budget)
+}
+
+/// The same in so many threads, which changes nothing of what comes of it.
+fn shrink_in(
+    jobs: usize,
+    subject: &dyn Subject,
+    log: ChoiceLog,
+    budget: Budget<'_>,
+) -> Result<Shrunk, String> {
     let all = edit::labels(&log);
     let best = failing(subject, Choices::edited(log.clone())).ok_or("that run does not fail")?;
     let cost = Cost::of(&best.log);
-    let mut search = Search { subject, best, cost, replays: 1, budget };
+    let mut search = Search { subject, best, cost, reach: Reach::Near, replays: 1, budget, jobs };
     let stop = search.run();
     let Search { best, replays, .. } = search;
     let left = edit::labels(&best.log);
@@ -134,58 +148,117 @@ pub(crate) fn shrink(
     Ok(Shrunk { log, failure: best.failure, size, needless, replays, stop })
 }
 
+/// Candidates that are run at a time, where the machine has as many processors.
+const JOBS_MAX: usize = 8;
+
 struct Search<'a> {
     subject: &'a dyn Subject,
     best: Failed,
     cost: Cost,
+    reach: Reach,
     replays: u64,
     budget: Budget<'a>,
+    jobs: usize,
+}
+
+/// How far beyond the failure that it has a candidate is run: most of those that have not failed
+/// by then never do, and what never fails is what takes the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Near,
+    /// Once nothing near is found.
+    Far,
+}
+
+/// What a candidate is held against.
+#[derive(Clone, Copy)]
+struct Trial<'a> {
+    subject: &'a dyn Subject,
+    signature: &'a Signature,
+    cost: Cost,
+    horizon: u64,
+    steps_max: u64,
+}
+
+impl Trial<'_> {
+    /// The same failure for less, if that is what comes of these choices.
+    fn run(self, choices: Choices) -> Option<(Failed, Cost)> {
+        let choices = choices.until(self.horizon).within(self.steps_max);
+        let mut failed = failing(self.subject, choices)?;
+        if self.subject.outlasts_failure() {
+            failed.log = failed.log.until(self.horizon);
+        }
+        let cost = Cost::of(&failed.log);
+        (failed.signature == *self.signature && cost < self.cost).then_some((failed, cost))
+    }
 }
 
 impl Search<'_> {
-    /// Keeps what comes of these choices, if it is the same failure for less.
-    fn attempt(&mut self, choices: Choices) -> Result<bool, Stop> {
-        if self.replays >= self.budget.replays {
-            return Err(Stop::Replays);
-        }
+    /// Keeps the first of these that is the same failure for less, and gives its place. They are
+    /// no more than there are [`jobs`](Self::jobs); what changes nothing is `None`.
+    fn first_of(&mut self, candidates: Vec<Option<Choices>>) -> Result<Option<usize>, Stop> {
         if (self.budget.is_late)() {
             return Err(Stop::Time);
         }
-        self.replays += 1;
-        let horizon = self.horizon();
-        let failed = failing(self.subject, choices.until(horizon).within(self.steps_max()));
-        let Some(mut failed) = failed else { return Ok(false) };
-        if self.subject.outlasts_failure() {
-            failed.log = failed.log.until(horizon);
+        let left = usize::try_from(self.budget.replays - self.replays).unwrap_or(usize::MAX);
+        let is_scarce = candidates.iter().flatten().count() > left;
+        let places = candidates.iter().enumerate().filter(|(_, choices)| choices.is_some());
+        let places: Vec<usize> = places.map(|(place, _)| place).take(left).collect();
+        let trial = self.trial();
+        let found = thread::scope(|scope| {
+            let mut runs = candidates.into_iter().flatten().take(left);
+            let first = runs.next();
+            let others: Vec<_> =
+                runs.map(|choices| scope.spawn(move || trial.run(choices))).collect();
+            let first = first.and_then(|choices| trial.run(choices));
+            let others = others.into_iter().map(|run| run.join().expect("panics are caught in it"));
+            std::iter::once(first).chain(others).enumerate().find_map(|(n, run)| Some((n, run?)))
+        });
+        self.replays += found.as_ref().map_or(places.len(), |(n, _)| n + 1) as u64;
+        match found {
+            Some((n, (failed, cost))) => {
+                (self.best, self.cost) = (failed, cost);
+                Ok(Some(places[n]))
+            }
+            None if is_scarce => Err(Stop::Replays),
+            None => Ok(None),
         }
-        let cost = Cost::of(&failed.log);
-        let is_better = failed.signature == self.best.signature && cost < self.cost;
-        if is_better {
-            (self.best, self.cost) = (failed, cost);
-        }
-        Ok(is_better)
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let Self { subject, cost, .. } = *self;
+        let (signature, horizon, steps_max) =
+            (&self.best.signature, self.horizon(), self.steps_max());
+        Trial { subject, signature, cost, horizon, steps_max }
     }
 
     /// What does not fail by then goes on for long, and seldom fails at all. A panic has no time.
     fn horizon(&self) -> u64 {
-        const LATER: u64 = 10_000_000;
-        match self.best.failure.at {
-            0 => u64::MAX,
-            at => (2 * at).saturating_add(LATER),
+        let (at, second) = (self.best.failure.at, 1_000_000);
+        match self.reach {
+            _ if at == 0 => u64::MAX,
+            Reach::Near => at.saturating_add(at / 8 + second),
+            Reach::Far => (2 * at).saturating_add(10 * second),
         }
     }
 
     /// What has not failed by then is a storm of its own, and may last longer than anybody waits.
     fn steps_max(&self) -> u64 {
-        const MORE: u64 = 5000;
-        self.best.steps.map_or(u64::MAX, |steps| (2 * steps).saturating_add(MORE))
+        let Some(steps) = self.best.steps else { return u64::MAX };
+        match self.reach {
+            Reach::Near => steps.saturating_add(steps / 8 + 1000),
+            Reach::Far => (2 * steps).saturating_add(5000),
+        }
+    }
+
+    /// A candidate, unless it is what there is.
+    fn changed(&self, log: ChoiceLog) -> Option<Choices> {
+        (log != self.best.log).then(|| Choices::edited(log))
     }
 
     fn attempt_log(&mut self, log: ChoiceLog) -> Result<bool, Stop> {
-        if log == self.best.log {
-            return Ok(false);
-        }
-        self.attempt(Choices::edited(log))
+        let candidate = self.changed(log);
+        Ok(self.first_of(vec![candidate])?.is_some())
     }
 }
 

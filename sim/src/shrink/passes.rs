@@ -1,9 +1,10 @@
 //! The ways in which a failure is made smaller, from what takes most away to what only tidies.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::edit::{self, At, FAULTS, Order, SETTING};
-use super::{Search, Stop};
+use super::{Reach, Search, Stop};
 use crate::choice::{ChoiceLog, Choices, Draw, mix};
 
 /// Fresh worlds that are tried first, of one client and of two.
@@ -36,7 +37,10 @@ impl Search<'_> {
             self.pauses()?;
             self.values()?;
             if self.cost == before {
-                return Ok(());
+                match self.reach {
+                    Reach::Near => self.reach = Reach::Far,
+                    Reach::Far => return Ok(()),
+                }
             }
         }
     }
@@ -48,7 +52,7 @@ impl Search<'_> {
         if clients < 2 {
             return Ok(());
         }
-        for turn in 0..FRESH_OF_ONE + FRESH_OF_TWO {
+        let fresh = |turn| {
             let seed = mix(log.seed(), turn, 1);
             let first = turn % clients;
             let second = if turn < FRESH_OF_ONE { first } else { mix(seed, turn, 2) % clients };
@@ -56,7 +60,13 @@ impl Search<'_> {
             let kept = |client| u64::from(client == first || client == second);
             let cast = (0..CLIENTS_MAX.max(clients)).map(|client| ("client", kept(client)));
             fresh.say("cast#0", cast);
-            self.attempt(Choices::continued(fresh))?;
+            Some(Choices::continued(fresh))
+        };
+        let (mut turn, end) = (0, FRESH_OF_ONE + FRESH_OF_TWO);
+        while turn < end {
+            let next = end.min(turn + self.jobs as u64);
+            let found = self.first_of((turn..next).map(fresh).collect())?;
+            turn = found.map_or(next, |place| turn + place as u64 + 1);
         }
         Ok(())
     }
@@ -184,21 +194,33 @@ impl Search<'_> {
             let Some((at, draw)) = all.get(place).cloned() else { return Ok(()) };
             let mut tried = BTreeSet::new();
             // Each success may have changed what the draw is, so it is looked up again.
-            while let Some(value) = self.simpler(&at, draw, &tried) {
-                tried.insert(value);
-                let mut log = self.best.log.clone();
-                edit::change(&mut log, &at, |draws| draws[draw].value = value);
-                self.attempt_log(log)?;
+            loop {
+                let mut values = self.simpler(&at, draw, &tried);
+                if values.is_empty() {
+                    break;
+                }
+                let candidate = |&value: &u64| {
+                    let mut log = self.best.log.clone();
+                    edit::change(&mut log, &at, |draws| draws[draw].value = value);
+                    self.changed(log)
+                };
+                let candidates = values.iter().map(candidate).collect();
+                if let Some(place) = self.first_of(candidates)? {
+                    values.truncate(place + 1);
+                }
+                tried.extend(values);
             }
             let is_left = edit::draws(&self.best.log, |_, _| true).get(place) == Some(&(at, draw));
             place += usize::from(is_left);
         }
     }
 
-    /// The next value to try for a draw.
-    fn simpler(&self, at: &At, draw: usize, tried: &BTreeSet<u64>) -> Option<u64> {
-        let stream = self.best.log.stream(&at.stream)?;
-        let now = *stream.labels.get(at.label)?.spans.get(at.span)?.get(draw)?;
+    /// The next values to try for a draw.
+    fn simpler(&self, at: &At, draw: usize, tried: &BTreeSet<u64>) -> Vec<u64> {
+        let stream = self.best.log.stream(&at.stream);
+        let label = stream.as_ref().and_then(|stream| stream.labels.get(at.label));
+        let span = label.and_then(|label| label.spans.get(at.span));
+        let Some(&now) = span.and_then(|draws| draws.get(draw)) else { return Vec::new() };
         let value = now.value;
         let mut candidates = vec![0, 1];
         let powers = || (0..20).map(|power| 10_u64.pow(power)).take_while(|&power| power <= value);
@@ -213,7 +235,9 @@ impl Search<'_> {
             let draw = Draw { value, ..now };
             value < now.bound && edit::draw_cost(draw) < edit::draw_cost(now)
         };
-        candidates.into_iter().filter(is_less).find(|value| !tried.contains(value))
+        let mut seen = tried.clone();
+        let is_new = |&value: &u64| seen.insert(value);
+        candidates.into_iter().filter(is_less).filter(is_new).take(self.jobs).collect()
     }
 
     /// Applies an edit to as many as can be at once: all, then halves, quarters and so on, from
@@ -232,12 +256,18 @@ impl Search<'_> {
                 if end == 0 {
                     break;
                 }
-                let start = end.saturating_sub(size);
-                let mut log = self.best.log.clone();
-                // From the end, so that what is taken out does not move the rest.
-                all[start..end].iter().rev().for_each(|at| edit(&mut log, at));
-                self.attempt_log(log)?;
-                end = start;
+                let bounds = (0..self.jobs).map(|n| end.saturating_sub(n * size));
+                let chunks = bounds.take_while(|&end| end > 0);
+                let chunks: Vec<_> = chunks.map(|end| end.saturating_sub(size)..end).collect();
+                let candidate = |chunk: &Range<usize>| {
+                    let mut log = self.best.log.clone();
+                    // From the end, so that what is taken out does not move the rest.
+                    all[chunk.clone()].iter().rev().for_each(|at| edit(&mut log, at));
+                    self.changed(log)
+                };
+                let candidates = chunks.iter().map(candidate).collect();
+                let place = self.first_of(candidates)?.unwrap_or(chunks.len() - 1);
+                end = chunks[place].start;
             }
             size /= 2;
         }
@@ -253,11 +283,18 @@ impl Search<'_> {
         loop {
             let all = list(&self.best.log);
             end = end.min(all.len());
-            let Some(last) = end.checked_sub(1) else { return Ok(()) };
-            let mut log = self.best.log.clone();
-            edit(&mut log, &all[last]);
-            self.attempt_log(log)?;
-            end = last;
+            if end == 0 {
+                return Ok(());
+            }
+            let places: Vec<usize> = (0..end).rev().take(self.jobs).collect();
+            let candidate = |&place: &usize| {
+                let mut log = self.best.log.clone();
+                edit(&mut log, &all[place]);
+                self.changed(log)
+            };
+            let candidates = places.iter().map(candidate).collect();
+            let found = self.first_of(candidates)?.unwrap_or(places.len() - 1);
+            end = places[found];
         }
     }
 }

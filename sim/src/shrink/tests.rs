@@ -73,8 +73,11 @@ fn shrinks(toy: &Toy, least: Size, also: impl Fn(&Story)) {
         let shrunk = shrink(toy, failed.log.clone(), ENOUGH).unwrap();
         assert_eq!(shrunk.size, least, "seed {seed}:\n{}", shrunk.log);
         assert_eq!(shrunk.stop, Stop::Smallest, "seed {seed}");
-        let again = shrink(toy, failed.log, ENOUGH).unwrap();
-        assert_eq!(again.log, shrunk.log, "it depends on nothing but the log");
+        for jobs in [1, 3] {
+            let again = shrink_in(jobs, toy, failed.log.clone(), ENOUGH).unwrap();
+            let told = (&again.log, again.replays);
+            assert_eq!(told, (&shrunk.log, shrunk.replays), "it depends on nothing but the log");
+        }
         let strict = std::panic::AssertUnwindSafe(|| {
             let run = toy.run(Choices::replayed(shrunk.log.clone()), false);
             assert_eq!(run.choices.drift(), None);
@@ -192,9 +195,11 @@ fn a_budget_is_kept_and_what_passes_is_refused() {
         verdicts.claim(Property::O1, count < 9, || "too many".into());
     });
     let failed = || failing(&toy, Choices::new(1)).unwrap().log;
-    let budget = Budget { replays: 30, is_late: &|| false };
-    let shrunk = shrink(&toy, failed(), budget).unwrap();
-    assert_eq!((shrunk.replays, shrunk.stop), (30, Stop::Replays));
+    let budget = || Budget { replays: 30, is_late: &|| false };
+    for jobs in [1, 4] {
+        let shrunk = shrink_in(jobs, &toy, failed(), budget()).unwrap();
+        assert_eq!((shrunk.replays, shrunk.stop), (30, Stop::Replays));
+    }
     let late = Budget { replays: 3000, is_late: &|| true };
     assert_eq!(shrink(&toy, failed(), late).unwrap().stop, Stop::Time);
     let passes = Toy(|_, _| {});
