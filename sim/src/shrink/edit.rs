@@ -47,6 +47,11 @@ impl Cost {
         });
         cost
     }
+
+    /// Whether as much is in it, and is no zero.
+    pub(super) fn is_only_rounder_than(self, other: Self) -> bool {
+        (self.things, self.draws, self.spans) == (other.things, other.draws, other.spans)
+    }
 }
 
 fn each(log: &ChoiceLog, mut look: impl FnMut(&str, &str, &[Draw])) {

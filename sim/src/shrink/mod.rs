@@ -32,7 +32,7 @@ pub(crate) struct Budget<'a> {
 /// Why it went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// No pass made it smaller.
+    /// Nothing more can be taken out of it.
     Smallest,
     Replays,
     Time,
@@ -165,6 +165,10 @@ struct Search<'a> {
 /// by then never do, and what never fails is what takes the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
+    /// A world of its own may take its time, with as many events as its share is.
+    Fresh {
+        steps_max: u64,
+    },
     Near,
     /// Once nothing near is found.
     Far,
@@ -237,6 +241,7 @@ impl Search<'_> {
         let (at, second) = (self.best.failure.at, 1_000_000);
         match self.reach {
             _ if at == 0 => u64::MAX,
+            Reach::Fresh { .. } => (4 * at).saturating_add(30 * second),
             Reach::Near => at.saturating_add(at / 8 + second),
             Reach::Far => (2 * at).saturating_add(10 * second),
         }
@@ -246,6 +251,7 @@ impl Search<'_> {
     fn steps_max(&self) -> u64 {
         let Some(steps) = self.best.steps else { return u64::MAX };
         match self.reach {
+            Reach::Fresh { steps_max } => steps_max.saturating_add(1000),
             Reach::Near => steps.saturating_add(steps / 8 + 1000),
             Reach::Far => (2 * steps).saturating_add(5000),
         }

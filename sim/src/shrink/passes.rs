@@ -7,14 +7,15 @@ use super::edit::{self, At, FAULTS, Order, SETTING};
 use super::{Reach, Search, Stop};
 use crate::choice::{ChoiceLog, Choices, Draw, mix};
 
-/// Fresh worlds that are tried first, of one client and of two.
-const FRESH_OF_ONE: u64 = 24;
-const FRESH_OF_TWO: u64 = 24;
+/// Fresh worlds that are tried first, of one client and of two; where there are more than three, a
+/// third of it for each.
+const FRESH_OF_ONE: u64 = 30;
+const FRESH_OF_TWO: u64 = 18;
 /// More clients than any world has that is tried fresh.
 const CLIENTS_MAX: u64 = 8;
 
 impl Search<'_> {
-    /// All passes, again and again until none finds anything.
+    /// All passes, again and again until none takes anything away.
     pub(super) fn run(&mut self) -> Stop {
         match self.passes() {
             Ok(()) => Stop::Smallest,
@@ -22,52 +23,73 @@ impl Search<'_> {
         }
     }
 
+    /// What is in it first, and only when nothing more of that can be spared, how much: that takes
+    /// the most runs and saves the least.
     fn passes(&mut self) -> Result<(), Stop> {
         self.fresh()?;
         loop {
             let before = self.cost;
-            self.groups()?;
-            self.settings()?;
-            self.streams()?;
-            self.steps(|stream| edit::group(stream) != FAULTS)?;
-            self.steps(|stream| edit::group(stream) == FAULTS)?;
-            self.splices()?;
-            self.reactions()?;
-            self.heads()?;
-            self.pauses()?;
+            self.parts()?;
+            if self.cost != before {
+                continue;
+            }
+            if self.reach == Reach::Near {
+                self.reach = Reach::Far;
+                continue;
+            }
             self.values()?;
-            if self.cost == before {
-                match self.reach {
-                    Reach::Near => self.reach = Reach::Far,
-                    Reach::Far => return Ok(()),
-                }
+            if self.cost.is_only_rounder_than(before) {
+                return Ok(());
             }
         }
     }
 
-    /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out.
+    fn parts(&mut self) -> Result<(), Stop> {
+        self.groups()?;
+        self.settings()?;
+        self.streams()?;
+        self.steps(|stream| edit::group(stream) != FAULTS)?;
+        self.steps(|stream| edit::group(stream) == FAULTS)?;
+        self.splices()?;
+        self.reactions()?;
+        self.heads()?;
+        self.pauses()
+    }
+
+    /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out. The
+    /// more clients there are, the more of them are tried, and the less each of them costs.
     fn fresh(&mut self) -> Result<(), Stop> {
         let log = self.best.log.clone();
         let clients = edit::size(&log).clients as u64;
         if clients < 2 {
             return Ok(());
         }
-        let fresh = |turn| {
-            let seed = mix(log.seed(), turn, 1);
-            let first = turn % clients;
-            let second = if turn < FRESH_OF_ONE { first } else { mix(seed, turn, 2) % clients };
-            let mut fresh = log.fresh(seed);
-            let kept = |client| u64::from(client == first || client == second);
-            let cast = (0..CLIENTS_MAX.max(clients)).map(|client| ("client", kept(client)));
-            fresh.say("cast#0", cast);
-            Some(Choices::continued(fresh))
-        };
-        let (mut turn, end) = (0, FRESH_OF_ONE + FRESH_OF_TWO);
-        while turn < end {
-            let next = end.min(turn + self.jobs as u64);
-            let found = self.first_of((turn..next).map(fresh).collect())?;
-            turn = found.map_or(next, |place| turn + place as u64 + 1);
+        let share = self.best.steps.map_or(u64::MAX, |steps| steps / clients);
+        for (count, often) in [(1, FRESH_OF_ONE), (2, FRESH_OF_TWO)] {
+            let fresh = |turn| {
+                let seed = mix(log.seed(), turn, count);
+                let first = turn % clients;
+                let second = if count == 1 { first } else { mix(seed, turn, 2) % clients };
+                let mut fresh = log.fresh(seed);
+                let kept = |client| u64::from(client == first || client == second);
+                let cast = (0..CLIENTS_MAX.max(clients)).map(|client| ("client", kept(client)));
+                fresh.say("cast#0", cast);
+                Some(Choices::continued(fresh))
+            };
+            self.reach = Reach::Fresh { steps_max: share.saturating_mul(2 * count) };
+            let mut turn = 0;
+            loop {
+                // Once one is found that is small, there is less to gain.
+                let end = often.max(often / 3 * edit::size(&self.best.log).clients as u64);
+                if turn >= end {
+                    break;
+                }
+                let next = end.min(turn + self.jobs as u64);
+                let found = self.first_of((turn..next).map(fresh).collect())?;
+                turn = found.map_or(next, |place| turn + place as u64 + 1);
+            }
         }
+        self.reach = Reach::Near;
         Ok(())
     }
 
