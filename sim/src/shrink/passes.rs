@@ -56,8 +56,8 @@ impl Search<'_> {
         self.pauses()
     }
 
-    /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out. The
-    /// more clients there are, the more of them are tried, and the less each of them costs.
+    /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out.
+    /// The more clients there are, the more of them are tried, and the less each of them costs.
     fn fresh(&mut self) -> Result<(), Stop> {
         let log = self.best.log.clone();
         let clients = edit::size(&log).clients as u64;
