@@ -1,6 +1,6 @@
 //! What the program says: to whom it goes, and whether it goes out. The word `W` is here.
 
-use parlor::{AskId, Fanout, Outcome, SendStatus, Server, SocketId, Volatile};
+use parlor::{AskId, Fanout, Outcome, SendStatus, SocketId, Volatile};
 
 use super::engine::{Carrier, End, PeerState};
 use super::parcel::{Kind, Parcel, Size};
@@ -8,7 +8,7 @@ use super::record::{Audience, Record, Said, What};
 use super::rooms::State;
 use super::step::Told;
 use super::{Names, Shadow};
-use crate::oracle::{Property, Verdicts};
+use crate::oracle::Property;
 
 /// Why a volatile packet is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,30 +36,8 @@ pub(crate) enum Fate {
 }
 
 impl Shadow {
-    /// V11: whether the node says of each socket what `W` says of the turn that follows.
-    pub(crate) fn compare_writable(&mut self, server: &Server, verdicts: &mut Verdicts) {
-        let connected: Vec<_> = self
-            .sockets
-            .present()
-            .filter(|(_, socket)| socket.state == State::Connected)
-            .filter_map(|(id, socket)| Some((id, socket.session?)))
-            .filter(|&(_, session)| self.peers[session as usize].is_judged)
-            .collect();
-        for (id, session) in connected {
-            let expected = match self.w(session, Size::default(), self.turn + 1) {
-                Fate::Goes => true,
-                Fate::Dropped(Why::Limit) | Fate::Open(_) | Fate::Gone | Fate::Over => continue,
-                Fate::Dropped(_) => false,
-            };
-            let found = server.is_writable(id);
-            verdicts.claim(Property::V11, found == Ok(expected), || {
-                format!("{id} is said to be writable: {found:?}; it is: {expected}")
-            });
-        }
-    }
-
     /// The word `W`: whether a session's transport can take a volatile packet at this instant.
-    fn w(&mut self, session: u64, size: Size, turn: u64) -> Fate {
+    pub(super) fn w(&mut self, session: u64, size: Size, turn: u64) -> Fate {
         let peer = &self.peers[session as usize];
         match peer.state {
             PeerState::Open => {}

@@ -14,6 +14,7 @@
 //! | [`time`] | what deadlines do to them |
 //! | [`social`] | namespaces and rooms: what messages mean |
 //! | [`commands`] | what the program says, and whether it goes out: the word `W` |
+//! | [`foretold`] | what the node says of `W` beforehand |
 //! | [`behind`] | who is behind, and has caught up |
 //! | [`step`] | the step equation, and the name of what broke it |
 
@@ -22,6 +23,7 @@ mod charge;
 mod commands;
 mod deadline;
 mod engine;
+mod foretold;
 mod parcel;
 pub(crate) mod record;
 mod rooms;

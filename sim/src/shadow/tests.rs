@@ -18,9 +18,9 @@ use crate::oracle::{Property, Verdict, Verdicts};
 use crate::watch::{Log, Records, Watcher};
 
 /// A node, its shadow, and the hands that drive both.
-struct Bench {
+pub(super) struct Bench {
     node: Node<()>,
-    shadow: Shadow,
+    pub(super) shadow: Shadow,
     records: Records,
     verdicts: Verdicts,
     /// Each connection, and what its egress has shown and not sent.
@@ -31,7 +31,7 @@ struct Bench {
 }
 
 /// What the shadow is told of a call.
-struct Turn {
+pub(super) struct Turn {
     records: Vec<Record>,
     acts: Vec<Act>,
     grown: Vec<(usize, Vec<u8>)>,
@@ -39,7 +39,7 @@ struct Turn {
 }
 
 impl Bench {
-    fn new(config: Config, tamper: Option<fn(&mut Turn)>) -> Self {
+    pub(super) fn new(config: Config, tamper: Option<fn(&mut Turn)>) -> Self {
         let mut config = config;
         config.limits.deadlines_per_call_max = 1;
         let mut app = App::new();
@@ -116,7 +116,7 @@ impl Bench {
     }
 
     /// Everything is written.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         for id in 0..self.conns.len() {
             let bytes = self.conns[id].1.len();
             if bytes > 0 {
@@ -125,7 +125,7 @@ impl Bench {
         }
     }
 
-    fn sent(&mut self, id: usize, bytes: usize, refused: bool) {
+    pub(super) fn sent(&mut self, id: usize, bytes: usize, refused: bool) {
         let conn = self.conns[id].0;
         self.conns[id].1.drain(..bytes);
         let cause = Cause::Sent { conn: id, bytes: bytes as u64, is_refused: refused };
@@ -142,7 +142,7 @@ impl Bench {
         self.turn(Cause::Eof { conn: id }, |node, at| node.handle(at, Input::Eof { conn }));
     }
 
-    fn run(&mut self, work: impl FnOnce(&mut Root<'_, ()>)) {
+    pub(super) fn run(&mut self, work: impl FnOnce(&mut Root<'_, ()>)) {
         self.turn(Cause::Outside, |node, at| node.run(at, work));
     }
 
@@ -155,7 +155,7 @@ impl Bench {
     }
 
     /// A client on a websocket, in `/`: its connection and its socket.
-    fn websocket(&mut self, session: u64) -> (usize, SocketId) {
+    pub(super) fn websocket(&mut self, session: u64) -> (usize, SocketId) {
         let id = self.accept();
         let unit = Unit::Handshake { session, is_websocket: true };
         self.data(id, http::upgrade(None), vec![unit]);
