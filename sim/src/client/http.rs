@@ -39,7 +39,7 @@ fn cut(text: &str, by: u8) -> Option<(&str, &str)> {
 }
 
 /// Where the empty line begins that ends a head.
-fn head_end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += scan::find(&bytes[at..], |byte| byte == b'\r')?;
@@ -97,20 +97,11 @@ pub(crate) fn answer(received: &mut Vec<u8>) -> Result<Option<Answer>, String> {
 }
 
 fn is_token(name: &str) -> bool {
-    const IS_GOOD: [bool; 256] = {
-        let (mut is_good, mut byte) = ([false; 256], 0);
-        while byte < 256 {
-            is_good[byte] = (byte as u8).is_ascii_alphanumeric();
-            byte += 1;
-        }
-        let (more, mut place) = (b"!#$%&'*+-.^_`|~", 0);
-        while place < more.len() {
-            is_good[more[place] as usize] = true;
-            place += 1;
-        }
-        is_good
+    let is_good = |byte| {
+        matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'!' | b'#'..=b'\'' | b'*' | b'+')
+            || matches!(byte, b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
     };
-    !name.is_empty() && name.bytes().all(|byte| IS_GOOD[usize::from(byte)])
+    !name.is_empty() && name.bytes().all(is_good)
 }
 
 /// The target of a client's requests.

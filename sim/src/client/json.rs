@@ -49,24 +49,12 @@ fn word(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     text[at..].starts_with(word).then_some(at + word.len())
 }
 
-/// What cannot stand in a string as it is, or ends it.
-const IS_SPECIAL: [bool; 256] = {
-    let mut is_special = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        is_special[byte] = true;
-        byte += 1;
-    }
-    is_special[b'"' as usize] = true;
-    is_special[b'\\' as usize] = true;
-    is_special
-};
-
 fn string(text: &[u8], at: usize) -> Option<usize> {
     (text.get(at) == Some(&b'"')).then_some(())?;
     let mut at = at + 1;
     loop {
-        at += text.get(at..)?.iter().position(|&byte| IS_SPECIAL[usize::from(byte)])?;
+        let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        at += text.get(at..)?.iter().position(is_special)?;
         match text[at] {
             b'"' => return Some(at + 1),
             b'\\' => match *text.get(at + 1)? {
@@ -130,6 +118,12 @@ pub(crate) fn members(text: &str) -> Option<Vec<&str>> {
 pub(crate) fn first(array: &str) -> Option<(&str, &str)> {
     let end = value(array.as_bytes(), 1, DEPTH_MAX - 1)?;
     Some((array[1..end].trim(), array[end..].strip_prefix(',').unwrap_or(&array[end..])))
+}
+
+/// The name of an event, and the list of its arguments, of what is known to be an array.
+pub(crate) fn event(array: &str) -> Option<(&str, String)> {
+    let (name, rest) = first(array)?;
+    Some((plain(name)?, ["[", rest].concat()))
 }
 
 /// A field of an object that has no escapes in its names.

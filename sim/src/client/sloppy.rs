@@ -297,7 +297,7 @@ impl Scene {
                     Words::Chunks(_) => http::chunks(&self.sid, &body),
                     _ => http::post(&self.sid, &body),
                 };
-                let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+                let end = http::head_end(&bytes)? + 4;
                 let head = (end, Unit::PostHead { session });
                 let whole = (bytes.len(), Unit::Post { session, packets });
                 (bytes, vec![head, whole])

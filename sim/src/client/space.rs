@@ -245,8 +245,7 @@ impl Space {
 
 /// An event's name, and the list of its arguments as JSON.
 pub(crate) fn event_of(message: &Message) -> Option<(&str, String)> {
-    let (name, rest) = json::first(&message.data)?;
-    Some((json::plain(name)?, ["[", rest].concat()))
+    json::event(&message.data)
 }
 
 /// Of an event, its number among all that are said.

@@ -108,11 +108,8 @@ fn message(text: &str, attachments: &[Vec<u8>]) -> Option<Said> {
         b'0' => Some(Said::Connect(namespace)),
         b'1' => Some(Said::Disconnect(namespace)),
         b'2' | b'5' => {
-            let members = json::members(data)?;
-            let name = members.first().copied()?;
-            let args = data[1 + name.len()..].trim_start_matches(',');
-            let (key, args) = (members.get(1).copied().unwrap_or_default(), format!("[{args}"));
-            let name = json::plain(name)?;
+            let (name, args) = json::is_array(data).then(|| json::event(data))??;
+            let key = json::first(&args).map_or("", |(key, _)| key);
             let none: &[&[u8]] = &[];
             let (key, print) = (print(name, key, none), print(name, &args, attachments));
             Some(Said::Event { namespace, key, print, id: id.parse().ok() })

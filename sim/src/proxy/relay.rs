@@ -283,7 +283,7 @@ impl Link {
 
 /// How long a message of HTTP is that says its length, once all of it is there.
 fn whole(bytes: &[u8]) -> Option<usize> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let end = http::head_end(bytes)? + 4;
     let length = end + http::body_bytes(&bytes[..end]);
     (bytes.len() >= length).then_some(length)
 }

@@ -2,6 +2,7 @@
 //! takes whatever comes; what is no unit is told in parts.
 
 use super::record::Dir;
+use crate::client::http;
 
 /// One unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Decoder {
 
     fn http(&self) -> Result<Option<Front>, ()> {
         let bytes = &self.buffer;
-        let Some(end) = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        let Some(end) = http::head_end(bytes) else {
             let is_begun = bytes.is_empty()
                 || match self.dir {
                     Dir::Up => bytes[0].is_ascii_uppercase(),

@@ -1,5 +1,7 @@
 //! Recordings, and what a client said in them.
 
+use crate::client::http;
+
 /// What went over the wire, in order.
 pub(super) struct Capture(Vec<Said>);
 
@@ -119,7 +121,7 @@ impl Ear {
     }
 
     fn request(&mut self) -> Option<Unit> {
-        let end = self.received.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let end = http::head_end(&self.received)?;
         let head = std::str::from_utf8(&self.received[..end]).expect("a head is ASCII");
         let mut lines = head.split("\r\n");
         let line: Vec<&str> = lines.next().expect("split yields one").split(' ').collect();
