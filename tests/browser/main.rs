@@ -29,6 +29,11 @@ fn a_reloaded_tab_comes_back() {
 }
 
 #[test]
+fn a_name_that_is_being_typed_is_kept() {
+    check("a_name_that_is_being_typed_is_kept");
+}
+
+#[test]
 fn rooms_do_not_hear_each_other() {
     check("rooms_do_not_hear_each_other");
 }

@@ -53,6 +53,21 @@ const scenarios = {
     await bob.locator(".said", { hasText: "Here again" }).waitFor();
   },
 
+  async a_name_that_is_being_typed_is_kept(open) {
+    const ann = await open("Ann");
+    await people(ann, "Ann");
+    const told = await ann.locator(".note").count();
+    // She types on while the answer to the name before is under way.
+    await ann.evaluate(() => {
+      enter();
+      document.getElementById("name").value = "Anna";
+    });
+    await ann.locator(".note").nth(told).waitFor();
+    assert.equal(await ann.locator("#name").inputValue(), "Anna");
+    await fill(ann, "#name", "Anne");
+    await people(ann, "Anne");
+  },
+
   async rooms_do_not_hear_each_other(open) {
     const ann = await open("Ann"), bob = await open("Bob");
     await people(bob, "Ann", "Bob");
