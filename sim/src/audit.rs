@@ -16,7 +16,7 @@ use crate::watch::Records;
 
 /// Every so many calls the rooms of the node are compared with the shadow's.
 const ROOMS_EVERY: u64 = 512;
-/// And what it says of who is writable.
+/// And what it says of all who are writable; of those whom a call was about, after each.
 const WRITABLE_EVERY: u64 = 32;
 
 /// See the module.
@@ -100,14 +100,18 @@ impl Audit {
             ledger.compare(&heard, verdicts);
         }
         if let Some(shadow) = &mut self.shadow {
+            let conn = cause.conn();
             let (records, acts, grown) = (&*heard, &*self.acts, &*self.grown);
             let call = Call { cause, records, acts, grown, stats: node.stats() };
             shadow.call(&call, node.server(), verdicts);
             if self.calls.is_multiple_of(ROOMS_EVERY) {
                 shadow.compare_rooms(node.server(), verdicts);
             }
+            let said = |id| node.server().is_writable(id).ok();
             if self.calls.is_multiple_of(WRITABLE_EVERY) {
-                shadow.foretold(|id| node.server().is_writable(id).ok(), verdicts);
+                shadow.foretold(said, verdicts);
+            } else if let Some(conn) = conn {
+                shadow.foretold_behind(conn, said, verdicts);
             }
         }
         heard.clear();

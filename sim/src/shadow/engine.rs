@@ -741,7 +741,7 @@ impl Shadow {
 
 impl Cause {
     /// The connection it is about.
-    pub(super) fn conn(&self) -> Option<usize> {
+    pub(crate) fn conn(&self) -> Option<usize> {
         match *self {
             Self::Accept { conn, .. }
             | Self::Data { conn, .. }

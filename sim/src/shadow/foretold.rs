@@ -5,7 +5,7 @@ use parlor::SocketId;
 use super::Shadow;
 use super::commands::{Fate, Why};
 use super::parcel::Size;
-use super::rooms::State;
+use super::rooms::{Socket, State};
 use crate::oracle::{Property, Verdicts};
 
 impl Shadow {
@@ -16,14 +16,38 @@ impl Shadow {
         said: impl Fn(SocketId) -> Option<bool>,
         verdicts: &mut Verdicts,
     ) {
-        let connected: Vec<_> = self
-            .sockets
-            .present()
-            .filter(|(_, socket)| socket.state == State::Connected)
-            .filter_map(|(id, socket)| Some((id, socket.session?)))
+        let all = self.sockets.present().map(|(_, socket)| socket);
+        self.compare_foretold(self.askable(all), said, verdicts);
+    }
+
+    /// The same, of those whom a connection serves.
+    pub(crate) fn foretold_behind(
+        &mut self,
+        conn: usize,
+        said: impl Fn(SocketId) -> Option<bool>,
+        verdicts: &mut Verdicts,
+    ) {
+        let Some(session) = self.pipes[conn].session else { return };
+        let sockets = &self.peers[session as usize].sockets;
+        let own = sockets.iter().map(|&socket| &self.sockets.all[socket]);
+        self.compare_foretold(self.askable(own), said, verdicts);
+    }
+
+    fn askable<'a>(&self, sockets: impl Iterator<Item = &'a Socket>) -> Vec<(SocketId, u64)> {
+        sockets
+            .filter(|socket| socket.state == State::Connected)
+            .filter_map(|socket| socket.id.zip(socket.session))
             .filter(|&(_, session)| self.peers[session as usize].is_judged)
-            .collect();
-        for (id, session) in connected {
+            .collect()
+    }
+
+    fn compare_foretold(
+        &mut self,
+        sockets: Vec<(SocketId, u64)>,
+        said: impl Fn(SocketId) -> Option<bool>,
+        verdicts: &mut Verdicts,
+    ) {
+        for (id, session) in sockets {
             let expected = match self.w(session, Size::default(), self.turn + 1) {
                 Fate::Goes => true,
                 // A bound has to do with the packet, of which nobody asks.
@@ -67,5 +91,26 @@ mod tests {
         assert_eq!(saying(&mut bench, Some(false)), None);
         bench.flush();
         assert_eq!(saying(&mut bench, Some(true)), None);
+    }
+    #[test]
+    fn v11_after_each_call_those_are_asked_of_whom_it_was_about() {
+        let mut bench = Bench::new(parlor::Config::default(), None);
+        let (one, socket) = bench.websocket(1);
+        let (other, _) = bench.websocket(2);
+        bench.sent(one, 0, true);
+        bench.flush();
+        let mut asked = |conn| {
+            let (mut verdicts, all) = (Verdicts::default(), std::cell::RefCell::default());
+            let said = |id| {
+                let all: &mut Vec<SocketId> = &mut all.borrow_mut();
+                all.push(id);
+                Some(id != socket)
+            };
+            bench.shadow.foretold_behind(conn, said, &mut verdicts);
+            let failed = verdicts.failure().map(|failure| failure.property);
+            (all.into_inner().len(), failed)
+        };
+        assert_eq!(asked(one), (1, Some(Property::V11)));
+        assert_eq!(asked(other), (1, None));
     }
 }
