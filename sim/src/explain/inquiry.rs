@@ -37,7 +37,7 @@ impl Patience {
         ablate: Duration::from_secs(4),
         when: Duration::from_secs(4),
     };
-    const REPLAYS_MAX: u64 = 3000;
+    const REPLAYS_MAX: u64 = 10_000;
 }
 
 /// Whether so much time has passed since now.

@@ -10,7 +10,7 @@ pub(super) const SETTING: [&str; 2] = ["cast", "profile"];
 pub(super) const FAULTS: &str = "faults";
 
 /// A span of a log, or with a number, a draw of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct At {
     pub(super) stream: String,
     pub(super) label: usize,
@@ -46,11 +46,6 @@ impl Cost {
             }
         });
         cost
-    }
-
-    /// Whether as much is in it, and is no zero.
-    pub(super) fn is_only_rounder_than(self, other: Self) -> bool {
-        (self.things, self.draws, self.spans) == (other.things, other.draws, other.spans)
     }
 }
 
@@ -209,6 +204,14 @@ pub(super) fn draws(log: &ChoiceLog, takes: impl Fn(&str, &str) -> bool) -> Vec<
         }
     }
     found
+}
+
+/// Streams and labels of which a draw is not zero, but for settings.
+pub(super) fn habits(log: &ChoiceLog) -> Vec<(String, usize)> {
+    let all = draws(log, |stream, label| !label.is_empty() && !is_setting(stream));
+    let mut habits: Vec<_> = all.into_iter().map(|(at, _)| (at.stream, at.label)).collect();
+    habits.dedup();
+    habits
 }
 
 pub(super) fn span(log: &ChoiceLog, at: &At) -> Vec<Draw> {

@@ -11,14 +11,15 @@ mod edit;
 mod passes;
 mod signature;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZero;
 use std::thread;
 
-use crate::choice::{ChoiceLog, Choices, Rescue};
+use crate::choice::{ChoiceLog, Choices, Draw, Rescue};
 use crate::oracle::{Failure, Property};
 use crate::sweep::{Subject, world};
-use edit::Cost;
+use edit::{At, Cost};
 pub(crate) use edit::{Thing, shaken};
 pub(crate) use signature::Signature;
 
@@ -138,7 +139,18 @@ fn shrink_in(
     let all = edit::labels(&log);
     let best = failing(subject, Choices::edited(log.clone())).ok_or("that run does not fail")?;
     let cost = Cost::of(&best.log);
-    let mut search = Search { subject, best, cost, reach: Reach::Near, replays: 1, budget, jobs };
+    let (reach, chunks, replays) = (Reach::Near, usize::MAX, 1);
+    let mut search = Search {
+        subject,
+        best,
+        cost,
+        reach,
+        chunks,
+        settled: BTreeMap::new(),
+        replays,
+        budget,
+        jobs,
+    };
     let stop = search.run();
     let Search { best, replays, .. } = search;
     let left = edit::labels(&best.log);
@@ -156,6 +168,10 @@ struct Search<'a> {
     best: Failed,
     cost: Cost,
     reach: Reach,
+    /// A piece of what is to be reduced is no smaller than this part of it.
+    chunks: usize,
+    /// Draws than which none was found that is simpler.
+    settled: BTreeMap<(At, usize), Draw>,
     replays: u64,
     budget: Budget<'a>,
     jobs: usize,
@@ -252,8 +268,8 @@ impl Search<'_> {
         let Some(steps) = self.best.steps else { return u64::MAX };
         match self.reach {
             Reach::Fresh { steps_max } => steps_max.saturating_add(1000),
-            Reach::Near => steps.saturating_add(steps / 8 + 1000),
-            Reach::Far => (2 * steps).saturating_add(5000),
+            Reach::Near => steps.saturating_add(steps / 8 + 200),
+            Reach::Far => (2 * steps).saturating_add(1000),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::choice::{ChoiceLog, Choices, Draw, mix};
 /// third of it for each.
 const FRESH_OF_ONE: u64 = 30;
 const FRESH_OF_TWO: u64 = 18;
+/// So many pieces a whole is cut into before anything finer is tried.
+const ROUGH: [usize; 2] = [8, 32];
 /// More clients than any world has that is tried fresh.
 const CLIENTS_MAX: u64 = 8;
 
@@ -23,24 +25,25 @@ impl Search<'_> {
         }
     }
 
-    /// What is in it first, and only when nothing more of that can be spared, how much: that takes
-    /// the most runs and saves the least.
+    /// From what is rough and near to what is fine and far. How much there is of something comes
+    /// behind what is there at all: it takes the most runs and saves the least.
     fn passes(&mut self) -> Result<(), Stop> {
         self.fresh()?;
+        for chunks in ROUGH {
+            self.chunks = chunks;
+            self.parts()?;
+        }
+        self.chunks = usize::MAX;
+        self.parts()?;
+        self.values()?;
+        self.reach = Reach::Far;
         loop {
             let before = self.cost;
             self.parts()?;
-            if self.cost != before {
-                continue;
-            }
-            if self.reach == Reach::Near {
-                self.reach = Reach::Far;
-                continue;
-            }
-            self.values()?;
-            if self.cost.is_only_rounder_than(before) {
+            if self.cost == before {
                 return Ok(());
             }
+            self.values()?;
         }
     }
 
@@ -48,12 +51,20 @@ impl Search<'_> {
         self.groups()?;
         self.settings()?;
         self.streams()?;
+        self.habits()?;
         self.steps(|stream| edit::group(stream) != FAULTS)?;
         self.steps(|stream| edit::group(stream) == FAULTS)?;
-        self.splices()?;
         self.reactions()?;
         self.heads()?;
+        if self.is_rough() {
+            return Ok(());
+        }
+        self.splices()?;
         self.pauses()
+    }
+
+    fn is_rough(&self) -> bool {
+        self.chunks < usize::MAX
     }
 
     /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out.
@@ -141,6 +152,16 @@ impl Search<'_> {
         self.reduce(names, |log, name| log.remove(name))
     }
 
+    /// What a client does of one kind: a habit may be most of what happens.
+    fn habits(&mut self) -> Result<(), Stop> {
+        self.reduce(edit::habits, |log, (stream, label)| {
+            if let Some(stream) = log.edit(stream) {
+                let spans = &mut stream.labels[*label].spans;
+                spans.iter_mut().flatten().for_each(|draw| draw.value = 0);
+            }
+        })
+    }
+
     /// What is done: first without moving the rest, then moving it.
     fn steps(&mut self, takes: impl Fn(&str) -> bool) -> Result<(), Stop> {
         let live = |log: &ChoiceLog| {
@@ -150,7 +171,7 @@ impl Search<'_> {
             })
         };
         self.reduce(live, edit::blank)?;
-        self.one_by_one(live, edit::delete)
+        if self.is_rough() { Ok(()) } else { self.one_by_one(live, edit::delete) }
     }
 
     /// What one client does is done by another, in front of what that does, behind it, or in turns.
@@ -169,7 +190,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Spans that are but a pause, or stand for an answer: of one label, then one by one.
+    /// Spans that are but a pause, or stand for an answer.
     fn reactions(&mut self) -> Result<(), Stop> {
         self.reduce(
             |log| {
@@ -208,12 +229,17 @@ impl Search<'_> {
         self.one_by_one(idle, edit::delete)
     }
 
-    /// Each draw: nothing, else less, else rounder.
+    /// Each draw: nothing, else less, else rounder. One that was as it should be is not tried
+    /// again, for what has changed elsewhere seldom helps.
     fn values(&mut self) -> Result<(), Stop> {
         let mut place = 0;
         loop {
             let all = edit::draws(&self.best.log, |_, _| true);
             let Some((at, draw)) = all.get(place).cloned() else { return Ok(()) };
+            if self.settled.get(&(at.clone(), draw)) == self.draw(&at, draw).as_ref() {
+                place += 1;
+                continue;
+            }
             let mut tried = BTreeSet::new();
             // Each success may have changed what the draw is, so it is looked up again.
             loop {
@@ -232,17 +258,22 @@ impl Search<'_> {
                 }
                 tried.extend(values);
             }
-            let is_left = edit::draws(&self.best.log, |_, _| true).get(place) == Some(&(at, draw));
+            let found = self.draw(&at, draw);
+            let one = (at, draw);
+            let is_left = edit::draws(&self.best.log, |_, _| true).get(place) == Some(&one);
             place += usize::from(is_left);
+            self.settled.extend(found.map(|found| (one, found)));
         }
+    }
+
+    fn draw(&self, at: &At, draw: usize) -> Option<Draw> {
+        let stream = self.best.log.stream(&at.stream)?;
+        stream.labels.get(at.label)?.spans.get(at.span)?.get(draw).copied()
     }
 
     /// The next values to try for a draw.
     fn simpler(&self, at: &At, draw: usize, tried: &BTreeSet<u64>) -> Vec<u64> {
-        let stream = self.best.log.stream(&at.stream);
-        let label = stream.as_ref().and_then(|stream| stream.labels.get(at.label));
-        let span = label.and_then(|label| label.spans.get(at.span));
-        let Some(&now) = span.and_then(|draws| draws.get(draw)) else { return Vec::new() };
+        let Some(now) = self.draw(at, draw) else { return Vec::new() };
         let value = now.value;
         let mut candidates = vec![0, 1];
         let powers = || (0..20).map(|power| 10_u64.pow(power)).take_while(|&power| power <= value);
@@ -263,14 +294,16 @@ impl Search<'_> {
     }
 
     /// Applies an edit to as many as can be at once: all, then halves, quarters and so on, from
-    /// the end. What was changed must not be listed again.
+    /// the end, to pieces that are as small as [`chunks`](Self::chunks) says. What was changed must
+    /// not be listed again.
     fn reduce<T: Clone>(
         &mut self,
         list: impl Fn(&ChoiceLog) -> Vec<T>,
         edit: impl Fn(&mut ChoiceLog, &T),
     ) -> Result<(), Stop> {
         let mut size = list(&self.best.log).len();
-        while size > 0 {
+        let least = (size / self.chunks).max(1);
+        while size >= least {
             let mut end = usize::MAX;
             loop {
                 let all = list(&self.best.log);

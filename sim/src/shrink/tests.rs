@@ -135,6 +135,23 @@ fn enough_of_one_kind_from_anybody() {
 }
 
 #[test]
+fn what_is_needless_goes_by_the_dozen() {
+    let toy = Toy(|story, verdicts| {
+        let &(now, who, what, _) = story.last().unwrap();
+        let fails = now > 50_000_000 && who == Some(3) && what == 17;
+        verdicts.claim(Property::A4, !fails, || "too late".into());
+    });
+    let failed = (0..).find_map(|seed| failing(&toy, Choices::new(seed))).unwrap();
+    let events = edit::size(&failed.log).events() as u64;
+    assert!(events > 250, "{events}");
+    // Of hundreds of things one is needed, and the time until then.
+    let scarce = Budget { replays: events, is_late: &|| false };
+    let shrunk = shrink(&toy, failed.log.clone(), scarce).unwrap();
+    assert_eq!(shrunk.size, Size { clients: 1, operations: 1, faults: 0 }, "{}", shrunk.log);
+    shrinks(&toy, shrunk.size, |_| {});
+}
+
+#[test]
 fn two_clients_at_nearly_the_same_time() {
     let toy = Toy(|story, verdicts| {
         let last = story.last().unwrap();
