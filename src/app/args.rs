@@ -472,6 +472,9 @@ mod tests {
         assert_eq!(parse::<Point>(r#"{"x":1}"#), bad("missing field `y`"));
         assert_eq!(parse::<i64>(r#""a""#), bad(r#"invalid type: string "a", expected i64"#));
         assert_eq!(parse::<Bytes>(r#"{"a":1}"#), bad("invalid type: map, expected bytes"));
+        let empty = r#"{"Empty":1}"#;
+        let why = "invalid type: integer `1`, expected unit";
+        assert_eq!(parse::<Kind>(empty), bad(why), "a variant without content has none");
         for lost in ["\"num\":2,\"_placeholder\":true", "\"_placeholder\":true", "\"num\":1"] {
             let read = parse::<Bytes>(&format!("{{{lost}}}"));
             assert_eq!(read, bad("a placeholder without attachment"));
