@@ -1,4 +1,5 @@
-//! The rules of the handlers, over real bytes.
+//! The rules of the handlers, over real bytes. What the core itself cannot name stands here on the
+//! user's side: threads, which a [`Handle`] is for, and locks, as an observer goes with its node.
 
 mod wire;
 
