@@ -6,7 +6,7 @@ use super::Size;
 use crate::choice::{ChoiceLog, Draw};
 
 /// Streams that say what is in the world and how it is, instead of what happens in it.
-pub(super) const SETTING: [&str; 2] = ["cast", "profile"];
+const SETTING: [&str; 2] = ["cast", "profile"];
 pub(super) const FAULTS: &str = "faults";
 
 /// A span of a log, or with a number, a draw of it.

@@ -139,15 +139,14 @@ fn shrink_in(
     let all = edit::labels(&log);
     let best = failing(subject, Choices::edited(log.clone())).ok_or("that run does not fail")?;
     let cost = Cost::of(&best.log);
-    let (reach, chunks, replays) = (Reach::Near, usize::MAX, 1);
     let mut search = Search {
         subject,
         best,
         cost,
-        reach,
-        chunks,
+        reach: Reach::Near,
+        chunks: FINE,
         settled: BTreeMap::new(),
-        replays,
+        replays: 1,
         budget,
         jobs,
     };
@@ -162,6 +161,8 @@ fn shrink_in(
 
 /// Candidates that are run at a time, where the machine has as many processors.
 const JOBS_MAX: usize = 8;
+/// As many pieces as there are things.
+const FINE: usize = usize::MAX;
 
 struct Search<'a> {
     subject: &'a dyn Subject,

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::edit::{self, At, FAULTS, Order, SETTING};
-use super::{Reach, Search, Stop};
+use super::edit::{self, At, FAULTS, Order};
+use super::{FINE, Reach, Search, Stop};
 use crate::choice::{ChoiceLog, Choices, Draw, mix};
 
 /// Fresh worlds that are tried first, of one client and of two; where there are more than three, a
 /// third of it for each.
 const FRESH_OF_ONE: u64 = 30;
 const FRESH_OF_TWO: u64 = 18;
-/// So many pieces a whole is cut into before anything finer is tried.
-const ROUGH: [usize; 2] = [8, 32];
 /// More clients than any world has that is tried fresh.
 const CLIENTS_MAX: u64 = 8;
+/// Into how many pieces at most a whole is cut, round by round.
+const CHUNKS: [usize; 3] = [8, 32, FINE];
 
 impl Search<'_> {
     /// All passes, again and again until none takes anything away.
@@ -29,12 +29,10 @@ impl Search<'_> {
     /// behind what is there at all: it takes the most runs and saves the least.
     fn passes(&mut self) -> Result<(), Stop> {
         self.fresh()?;
-        for chunks in ROUGH {
+        for chunks in CHUNKS {
             self.chunks = chunks;
             self.parts()?;
         }
-        self.chunks = usize::MAX;
-        self.parts()?;
         self.values()?;
         self.reach = Reach::Far;
         loop {
@@ -64,7 +62,7 @@ impl Search<'_> {
     }
 
     fn is_rough(&self) -> bool {
-        self.chunks < usize::MAX
+        self.chunks < FINE
     }
 
     /// Smaller worlds of other seeds: the same failure may be cheaper to find than to carve out.
@@ -138,7 +136,7 @@ impl Search<'_> {
             )?;
         }
         self.reduce(
-            |log| edit::draws(log, |stream, _| SETTING.contains(&edit::group(stream))),
+            |log| edit::draws(log, |stream, _| edit::is_setting(stream)),
             |log, (at, place)| edit::change(log, at, |draws| draws[*place].value = 0),
         )
     }
@@ -235,21 +233,21 @@ impl Search<'_> {
         let mut place = 0;
         loop {
             let all = edit::draws(&self.best.log, |_, _| true);
-            let Some((at, draw)) = all.get(place).cloned() else { return Ok(()) };
-            if self.settled.get(&(at.clone(), draw)) == self.draw(&at, draw).as_ref() {
-                place += 1;
-                continue;
-            }
+            let is_open = |one: &(At, usize)| self.settled.get(one) != self.draw(one).as_ref();
+            let Some(settled) = all.iter().skip(place).position(is_open) else { return Ok(()) };
+            place += settled;
+            let one = all[place].clone();
+            let (at, draw) = &one;
             let mut tried = BTreeSet::new();
             // Each success may have changed what the draw is, so it is looked up again.
             loop {
-                let mut values = self.simpler(&at, draw, &tried);
+                let mut values = self.simpler(&one, &tried);
                 if values.is_empty() {
                     break;
                 }
                 let candidate = |&value: &u64| {
                     let mut log = self.best.log.clone();
-                    edit::change(&mut log, &at, |draws| draws[draw].value = value);
+                    edit::change(&mut log, at, |draws| draws[*draw].value = value);
                     self.changed(log)
                 };
                 let candidates = values.iter().map(candidate).collect();
@@ -258,22 +256,20 @@ impl Search<'_> {
                 }
                 tried.extend(values);
             }
-            let found = self.draw(&at, draw);
-            let one = (at, draw);
             let is_left = edit::draws(&self.best.log, |_, _| true).get(place) == Some(&one);
             place += usize::from(is_left);
-            self.settled.extend(found.map(|found| (one, found)));
+            self.settled.extend(self.draw(&one).map(|found| (one, found)));
         }
     }
 
-    fn draw(&self, at: &At, draw: usize) -> Option<Draw> {
+    fn draw(&self, (at, draw): &(At, usize)) -> Option<Draw> {
         let stream = self.best.log.stream(&at.stream)?;
-        stream.labels.get(at.label)?.spans.get(at.span)?.get(draw).copied()
+        stream.labels.get(at.label)?.spans.get(at.span)?.get(*draw).copied()
     }
 
     /// The next values to try for a draw.
-    fn simpler(&self, at: &At, draw: usize, tried: &BTreeSet<u64>) -> Vec<u64> {
-        let Some(now) = self.draw(at, draw) else { return Vec::new() };
+    fn simpler(&self, one: &(At, usize), tried: &BTreeSet<u64>) -> Vec<u64> {
+        let Some(now) = self.draw(one) else { return Vec::new() };
         let value = now.value;
         let mut candidates = vec![0, 1];
         let powers = || (0..20).map(|power| 10_u64.pow(power)).take_while(|&power| power <= value);

@@ -146,7 +146,7 @@ fn what_is_needless_goes_by_the_dozen() {
     assert!(events > 250, "{events}");
     // Of hundreds of things one is needed, and the time until then.
     let scarce = Budget { replays: events, is_late: &|| false };
-    let shrunk = shrink(&toy, failed.log.clone(), scarce).unwrap();
+    let shrunk = shrink(&toy, failed.log, scarce).unwrap();
     assert_eq!(shrunk.size, Size { clients: 1, operations: 1, faults: 0 }, "{}", shrunk.log);
     shrinks(&toy, shrunk.size, |_| {});
 }
